@@ -1,0 +1,9 @@
+"""Errors of the configuration."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; str() lists every problem as `file: key: what is wrong: what to do`."""
+
+    def __init__(self, path: object, problems: list[str]) -> None:
+        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
+        self.problems = problems

@@ -1,0 +1,73 @@
+"""What may stand in /etc/anju/anju.toml. An unknown key is an error; every default is good for an ordinary home."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A TOML table that refuses unknown keys."""
+
+
+class Gateway(Table, frozen=True, kw_only=True):
+    """[gateway]: who this is and where it keeps things."""
+
+    id: Name
+    state_dir: Path = Path("/var/lib/anju")
+    run_dir: Path = Path("/run/anju")
+    spawn_hosts: bool = True  # False where systemd runs the driver hosts (anju-zigbee.service)
+
+
+class City(Table, frozen=True, kw_only=True):
+    """[city]: the broker of the city's platform. TLS is on unless told otherwise."""
+
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8883
+    tls: bool = True
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    username: str | None = None
+    password_file: Path | None = None
+
+
+class Voice(Table, frozen=True, kw_only=True):
+    """[voice]: what the resident hears. `output`: "alsa", "alsa:DEVICE", "wav:FILE" or "none"."""
+
+    language: Literal["zh", "en"] = "zh"
+    output: Annotated[str, msgspec.Meta(pattern=r"^(none|alsa(:.+)?|wav:.+)$")] = "alsa"
+
+
+class Detect(Table, frozen=True, kw_only=True):
+    """[detect]: limits of the detectors. Cancel windows after PERS practice: SOS 10 s, fall 20 s."""
+
+    inactivity_h: Positive = 12.0
+    cancel_sos_s: Positive = 10.0
+    cancel_fall_s: Positive = 20.0
+    cancel_inactivity_s: Positive = 120.0
+    vitals_period_s: Positive = 60.0
+
+
+class Device(Table, frozen=True, kw_only=True):
+    """[devices.NAME]: one device. `settings` are the keys that the driver itself defines, already checked."""
+
+    name: Name
+    driver: str
+    room: str = ""
+    settings: Any
+
+
+class Config(Table, frozen=True, kw_only=True):
+    """A whole, checked configuration. `buses`: bus name -> that bus's own settings Struct."""
+
+    gateway: Gateway
+    city: City
+    voice: Voice
+    detect: Detect
+    buses: dict[str, Any]
+    devices: dict[str, Device]
+    path: Path

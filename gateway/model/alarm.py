@@ -1,0 +1,32 @@
+"""An alarm's record: what the resident hears and the city follows until somebody has answered."""
+
+from enum import StrEnum
+
+import msgspec
+
+from gateway.model.finding import Finding
+from gateway.model.time import Stamp
+
+
+class AlarmState(StrEnum):
+    """The life of an alarm; gateway/alarm/life.py holds the table."""
+
+    RAISED = "raised"  # the gateway knows
+    SENT = "sent"  # the broker has it: nobody is promised anything yet
+    RECEIVED = "received"  # the city's application has committed it
+    CLOSED = "closed"  # the centre has dealt with it
+    CANCELLED = "cancelled"  # the resident said "I am fine" in time
+
+
+OPEN = frozenset({AlarmState.RAISED, AlarmState.SENT, AlarmState.RECEIVED})
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """One alarm. Its `id` is the id of the event that first told it, and of every resend."""
+
+    id: str
+    state: AlarmState
+    finding: Finding
+    changed: Stamp
+    repeats: int = 0  # further findings of the same kind and device that came while it was fresh
+    last_mono_s: float = 0.0  # of the newest finding, on the boot of `changed`

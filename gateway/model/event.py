@@ -1,0 +1,43 @@
+"""What goes to the city: an event, in one of three lanes."""
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from gateway.model.time import Stamp
+
+
+class Lane(IntEnum):
+    """Order of departure: a lower lane overtakes every higher one. Each lane is ordered in itself."""
+
+    ALARM = 0
+    EVENT = 1
+    TELEMETRY = 2
+
+
+class EventType:
+    """The `type` of every event that the gateway sends; docs/protocol.md describes their data."""
+
+    ALARM_RAISED = "anju.alarm.raised"
+    ALARM_REPEATED = "anju.alarm.repeated"
+    ALARM_CANCELLED = "anju.alarm.cancelled"
+    ALARM_CLOSED = "anju.alarm.closed"
+    RESIDENT_WELL = "anju.resident.well"  # "I am fine" came after the cancel window
+    SENSOR_CHANGED = "anju.sensor.changed"
+    DEVICE_STATE = "anju.device.state"
+    GATEWAY_STARTED = "anju.gateway.started"
+    GATEWAY_FAULT = "anju.gateway.fault"
+    COMMAND_RESULT = "anju.command.result"
+    VITALS_SUMMARY = "anju.vitals.summary"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One thing to tell. `id` is unique for ever and the same on every resend; `subject` is a device or "gateway"."""
+
+    id: str
+    type: str
+    lane: Lane
+    subject: str
+    at: Stamp
+    data: dict[str, Any]

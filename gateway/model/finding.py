@@ -1,0 +1,54 @@
+"""What a detector concluded from readings."""
+
+from enum import StrEnum
+
+import msgspec
+
+from gateway.model.time import Stamp
+
+
+class FindingKind(StrEnum):
+    """Why somebody should look. Codes of IEEE 11073-10471, NOW-IP and SCAIP stand in CODES_OF."""
+
+    SOS = "sos"
+    FALL = "fall"
+    SMOKE = "smoke"
+    CO = "co"
+    GAS = "gas"
+    WATER = "water"
+    INACTIVITY = "inactivity"
+    TEST = "test"
+
+
+class Codes(msgspec.Struct, frozen=True):
+    """Event codes of the field, None where a vocabulary has no word (sources: docs/protocol.md, Vocabularies)."""
+
+    ieee_11073_10471: int | None
+    now_ip: str
+    scaip: str | None
+
+
+CODES_OF: dict[FindingKind, Codes] = {
+    FindingKind.SOS: Codes(2, "019", "0003"),
+    FindingKind.FALL: Codes(1, "021", "0005"),
+    FindingKind.SMOKE: Codes(3, "016", None),
+    FindingKind.CO: Codes(4, "026", None),
+    FindingKind.GAS: Codes(6, "027", None),
+    FindingKind.WATER: Codes(5, "047", None),
+    FindingKind.INACTIVITY: Codes(11, "043", None),
+    FindingKind.TEST: Codes(None, "058", None),
+}
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One conclusion of one detector about one device or the home.
+
+    `score`: 0..1, how sure. `words`: for people, in English. `evidence`: feature name with its unit -> value.
+    """
+
+    kind: FindingKind
+    device: str
+    at: Stamp
+    score: float
+    words: str
+    evidence: dict[str, float] = {}

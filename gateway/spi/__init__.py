@@ -1,0 +1,52 @@
+"""The driver contract: everything a driver, first-party or not, may import besides gateway.model.
+
+A *driver* knows a family of devices: it turns their bytes into measurements. A *bus* knows one transport of this
+machine and opens *ports*; a port is what the driver talks through. The runtime puts the two together: it opens the
+port, runs one session of the driver over it, and restarts the session when it ends.
+
+Version 1. A change that breaks a driver raises SPI_VERSION.
+"""
+
+from gateway.spi.bus import Bus, BusContext, BusKind
+from gateway.spi.driver import Driver, Link
+from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
+from gateway.spi.orders import Light, LightPattern, Order
+from gateway.spi.ports import (
+    Attribute,
+    BlePeer,
+    GpioPort,
+    ModbusPort,
+    Notification,
+    ZclCommand,
+    ZclMessage,
+    ZigbeePort,
+    ZoneStatus,
+)
+
+SPI_VERSION = 1
+
+__all__ = [
+    "SPI_VERSION",
+    "Attribute",
+    "BlePeer",
+    "Bus",
+    "BusContext",
+    "BusKind",
+    "BusUnavailable",
+    "DeviceRejected",
+    "Driver",
+    "GpioPort",
+    "Light",
+    "LightPattern",
+    "Link",
+    "LinkError",
+    "LinkLost",
+    "ModbusPort",
+    "Notification",
+    "Order",
+    "SpiError",
+    "ZclCommand",
+    "ZclMessage",
+    "ZigbeePort",
+    "ZoneStatus",
+]

@@ -1,0 +1,52 @@
+"""Bus: one transport of this machine. Registered by the entry point group `gateway.buses`."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+B = TypeVar("B", bound=msgspec.Struct)
+
+
+class Bus(Protocol):
+    """A running transport."""
+
+    async def run(self) -> None:
+        """Keep the transport healthy until cancelled. Raise BusUnavailable where it cannot work now."""
+
+    def open(self, device: str, settings: Any) -> AbstractAsyncContextManager[Any]:
+        """Give a port to the device that `settings` (the driver's Struct) address.
+
+        Entering waits, for ever if need be, until the device can be reached; it raises BusUnavailable while the
+        transport is down and DeviceRejected where the settings cannot be right. Leaving closes the port.
+        """
+
+    async def discover(self, seconds: float) -> list[dict[str, Any]]:
+        """Look around for devices nobody configured yet: {"name", "driver" or None, "settings": {...}, ...} each."""
+
+    def health(self) -> dict[str, Any]:
+        """Counters and state for `anju status`, JSON-able."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusContext:
+    """What a bus gets from the runtime: a folder of its own that survives restarts, and the monotonic clock."""
+
+    state_dir: Path
+    mono_s: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class BusKind(Generic[B]):
+    """How to make a bus. `own_process`: it must not share the daemon's process (licence, weight, busy loops)."""
+
+    name: str
+    settings: type[B]
+    make: Callable[[B, BusContext], Bus]
+    own_process: bool = False
+
+
+AnyBusKind = BusKind[Any]

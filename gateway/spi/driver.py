@@ -1,0 +1,63 @@
+"""Driver and Link: one device family, and one session of one device."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from gateway.model.reading import Measurement
+from gateway.spi.orders import Order
+
+S_co = TypeVar("S_co", bound=msgspec.Struct, covariant=True)
+S = TypeVar("S", bound=msgspec.Struct)
+P = TypeVar("P")
+
+
+class Link(Protocol[S_co]):
+    """The runtime's end of one session: where measurements go, and where orders come from."""
+
+    @property
+    def device(self) -> str:
+        """The device's name in the configuration."""
+
+    @property
+    def settings(self) -> S_co: ...
+
+    def ready(self) -> None:
+        """Say that the device now delivers. Due within the driver's start deadline."""
+
+    def alive(self) -> None:
+        """Say that the device gave a sign of life which is no measurement (a keep-alive, an unchanged poll)."""
+
+    def emit(self, value: Measurement, mono_s: float) -> None:
+        """Hand over one measurement, stamped when its bytes arrived. Never blocks, never raises.
+
+        When the pipeline is full samples are dropped and counted; whatever `may_drop` forbids never is.
+        """
+
+    def orders(self) -> AsyncIterator[Order]:
+        """Yield the last order given, if any, then every further one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver(Generic[S, P]):
+    """A family of devices. Registered by the entry point group `gateway.drivers`.
+
+    `run(link, port)` is one session: return or raise to end it, and the runtime starts the next after a jittered,
+    growing pause. `start_s`: ready() is due so long after the port opened. `silence_s`: the longest time without a
+    sign of life before the device counts as silent; None for one that only speaks when something happens and
+    has no heartbeat of its own.
+    """
+
+    name: str
+    title: str
+    bus: str
+    settings: type[S]
+    run: Callable[[Link[S], P], Awaitable[None]]
+    gives: tuple[str, ...]
+    start_s: float = 10.0
+    silence_s: float | None = None
+
+
+AnyDriver = Driver[Any, Any]

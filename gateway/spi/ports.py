@@ -1,0 +1,106 @@
+"""Ports: what a driver talks through. Implemented by drivers/bus, by fakes in drivers/testkit, by third parties.
+
+Common rules, held by the conformance suites of drivers/testkit:
+- every value that arrives carries `mono_s`, CLOCK_MONOTONIC at its arrival, taken before anything else is done;
+- an iterator yields in order of arrival, drops nothing, and raises LinkLost when the peer is gone;
+- every call ends within a time of its own or raises LinkError; nothing waits for ever.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """One GATT notification or indication."""
+
+    mono_s: float
+    uuid: str
+    data: bytes
+
+
+class BlePeer(Protocol):
+    """A connected Bluetooth LE peripheral. UUIDs are 128-bit, lower case."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def rssi_dbm(self) -> int | None:
+        """Signal of the last advertisement heard, None before the first."""
+
+    def has(self, uuid: str) -> bool:
+        """Tell whether the peer offers this characteristic."""
+
+    async def read(self, uuid: str) -> bytes: ...
+
+    async def write(self, uuid: str, data: bytes) -> None:
+        """Write with response."""
+
+    async def subscribe(self, uuid: str) -> None:
+        """Let this characteristic's notifications flow into notifications()."""
+
+    def notifications(self) -> AsyncIterator[Notification]: ...
+
+
+class ModbusPort(Protocol):
+    """One unit on a Modbus RTU line. Raises LinkLost when the unit does not answer or answers nonsense."""
+
+    async def read_discrete_inputs(self, address: int, count: int) -> tuple[float, list[bool]]:
+        """Return (mono_s of the answer, `count` levels). Modbus application protocol V1.1b3, 6.2."""
+
+    async def read_input_registers(self, address: int, count: int) -> tuple[float, list[int]]:
+        """Return (mono_s of the answer, `count` unsigned 16-bit values). V1.1b3, 6.4."""
+
+
+class GpioPort(Protocol):
+    """One pin."""
+
+    def levels(self) -> AsyncIterator[tuple[float, bool]]:
+        """Yield (mono_s, active) now and at every edge; polarity is the bus's affair."""
+
+    async def drive(self, active: bool) -> None:
+        """Set an output pin."""
+
+
+class ZoneStatus(msgspec.Struct, frozen=True):
+    """IAS Zone status change notification: ZCL 8.2.2.4.1, bits of table 8-5."""
+
+    mono_s: float
+    bits: int
+
+
+class Attribute(msgspec.Struct, frozen=True):
+    """A reported or read attribute of a server cluster."""
+
+    mono_s: float
+    endpoint: int
+    cluster: int
+    attribute: int
+    value: int | float | bytes | str | bool
+
+
+class ZclCommand(msgspec.Struct, frozen=True):
+    """Any other cluster-specific command that the device sent."""
+
+    mono_s: float
+    endpoint: int
+    cluster: int
+    command: int
+    payload: bytes
+
+
+ZclMessage = ZoneStatus | Attribute | ZclCommand
+
+
+class ZigbeePort(Protocol):
+    """One joined end device; IAS enrolment, binding and reporting are done before the port opens."""
+
+    @property
+    def manufacturer(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    def messages(self) -> AsyncIterator[ZclMessage]: ...
