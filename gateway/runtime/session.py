@@ -1,0 +1,191 @@
+"""One device's sessions, for ever: open its port, run its driver, pause, again. Nothing a driver does gets past here.
+
+State         when
+SEARCHING     the bus looks for the device (out of range, unplugged)
+STARTING      the port is open; ready() is due within the driver's start_s
+UP            ready, and heard within silence_s
+SILENT        not heard for silence_s: a new session is tried, but only a sign of life makes it UP again
+LOST          the session ended or failed; the next begins after a jittered, growing pause
+REJECTED      DeviceRejected: held until the configuration changes
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.config import Device
+from gateway.model.device import DeviceState, DeviceStatus
+from gateway.model.reading import Measurement, Reading
+from gateway.runtime.backoff import Backoff
+from gateway.runtime.clock import Clock
+from gateway.spi import Bus, DeviceRejected, LinkError, LinkLost, Order, SpiError
+from gateway.spi.driver import AnyDriver
+
+log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where sessions deliver to: the pipeline, or the socket of a driver host."""
+
+    def reading(self, reading: Reading, taken: Callable[[], None] | None = None) -> bool:
+        """Take one reading; False if it was a sample and had to be dropped.
+
+        `taken` is called once what follows from the reading is on disk.
+        """
+
+    def status(self, status: DeviceStatus) -> None: ...
+
+
+class OrderBox:
+    """The last order given to a device, kept over its sessions."""
+
+    def __init__(self) -> None:
+        self._order: Order | None = None
+        self._changed = asyncio.Event()
+
+    def put(self, order: Order) -> None:
+        self._order = order
+        self._changed.set()
+
+    async def orders(self) -> AsyncIterator[Order]:
+        if self._order is not None:
+            self._changed.set()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            assert self._order is not None  # noqa: S101 - set together with the event
+            yield self._order
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every session needs of its surroundings; tests put virtual ones in."""
+
+    sink: Sink
+    clock: Clock
+    sleep: Callable[[float], Awaitable[None]]
+    random: Callable[[], float]
+
+
+class Sessions:
+    """All sessions of one device, one after the other; the Link of the present one."""
+
+    def __init__(self, device: Device, driver: AnyDriver, bus: Bus, means: Means) -> None:
+        self.status = DeviceStatus(device.name, DeviceState.SEARCHING, means.clock.mono_s())
+        self._device, self._driver, self._bus, self._means = device, driver, bus, means
+        self._box = OrderBox()
+        self._ready = asyncio.Event()
+        self._heard_mono_s = 0.0
+
+    # -- the Link that the driver sees ------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> str:
+        return self._device.name
+
+    @property
+    def settings(self) -> Any:
+        return self._device.settings
+
+    def ready(self) -> None:
+        self._ready.set()
+        if self.status.state is not DeviceState.SILENT:
+            self._become(DeviceState.UP)
+
+    def alive(self) -> None:
+        self._heard_mono_s = self._means.clock.mono_s()
+        if self.status.state is DeviceState.SILENT and self._ready.is_set():
+            self._become(DeviceState.UP)
+
+    def emit(self, value: Measurement, mono_s: float) -> None:
+        self.alive()
+        if not self._means.sink.reading(Reading(self.device, self._means.clock.stamp(mono_s), value)):
+            self.status = msgspec.structs.replace(self.status, dropped=self.status.dropped + 1)
+
+    def orders(self) -> AsyncIterator[Order]:
+        return self._box.orders()
+
+    # -- the runtime's side -----------------------------------------------------------------------------------------
+
+    def order(self, order: Order) -> None:
+        """Give the device an order; the latest one stands."""
+        self._box.put(order)
+
+    async def run(self) -> None:
+        """Run sessions until cancelled."""
+        backoff = Backoff(self._means.random)
+        while True:
+            started_mono_s = self._means.clock.mono_s()
+            error = await self._one()
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # Python 3.11's TaskGroup hides a cancellation that met an error
+            if isinstance(error, DeviceRejected):
+                self._become(DeviceState.REJECTED, error)
+                await asyncio.Event().wait()
+            if self.status.state is not DeviceState.SILENT:
+                self._become(DeviceState.LOST, error)
+            await self._means.sleep(backoff.next_s(self._means.clock.mono_s() - started_mono_s))
+
+    async def _one(self) -> SpiError:
+        """Run one session; tell why it ended."""
+        self._ready.clear()
+        if self.status.state is DeviceState.STARTING:
+            self._become(DeviceState.SEARCHING)
+        try:
+            async with self._bus.open(self.device, self.settings) as port:
+                if self.status.state is not DeviceState.SILENT:
+                    self._become(DeviceState.STARTING)
+                self._heard_mono_s = self._means.clock.mono_s()
+                self.status = msgspec.structs.replace(self.status, sessions=self.status.sessions + 1)
+                await self._watched(port)
+            return LinkLost("the session ended", "none needed: the next one follows")
+        except Exception as raised:  # the one broad except: a driver's fault stays with its device
+            error = _first(raised)
+            if isinstance(error, SpiError):
+                return error
+            log.exception("driver failed device=%s driver=%s", self.device, self._driver.name)
+            return LinkError(f"fault in the driver {self._driver.name}: {type(error).__name__}: {error}",
+                             "report it with the log; other devices are not touched")
+
+    async def _watched(self, port: Any) -> None:
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._deadlines())
+            await self._driver.run(self, port)
+            watch.cancel()
+
+    async def _deadlines(self) -> None:
+        try:
+            async with asyncio.timeout(self._driver.start_s):
+                await self._ready.wait()
+        except TimeoutError:
+            raise LinkLost(f"not ready {self._driver.start_s:g} s after it was found",
+                           "check its battery, then switch it off and on") from None
+        limit_s = self._driver.silence_s
+        while limit_s is not None:
+            quiet_s = self._means.clock.mono_s() - self._heard_mono_s
+            if quiet_s >= limit_s:
+                silent = LinkLost(f"no sign of life for {quiet_s:.0f} s", "check its battery and its distance")
+                self._become(DeviceState.SILENT, silent)
+                raise silent
+            await self._means.sleep(limit_s - quiet_s)
+
+    def _become(self, state: DeviceState, error: SpiError | None = None) -> None:
+        reason, cure = (error.reason, error.cure) if error else ("", "")
+        before = self.status
+        if (before.state, before.reason) == (state, reason):
+            return
+        self.status = msgspec.structs.replace(before, state=state, since_mono_s=self._means.clock.mono_s(),
+                                              reason=reason, cure=cure)
+        log.info("device %s device=%s reason=%r", state, self.device, reason)
+        self._means.sink.status(self.status)
+
+
+def _first(error: Exception) -> Exception:
+    """The first leaf of an exception group, or the error itself."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
