@@ -1,0 +1,137 @@
+"""One device's sessions, in virtual time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from drivers.testkit import virtual_time
+from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
+from gateway.runtime.session import OrderBox, Sessions
+from gateway.spi import BusContext, DeviceRejected, Driver, Light, LightPattern, Link
+from tests.unit.runtime import kit
+
+
+def live(act: str, seconds: float, driver: str = "test",
+         meanwhile: Callable[[kit.TestBus, Sessions], Awaitable[None]] | None = None) -> tuple[kit.Sink, kit.TestBus, Sessions]:
+    """Let one device live for some virtual seconds."""
+
+    async def main() -> tuple[kit.Sink, kit.TestBus, Sessions]:
+        sink = kit.Sink()
+        bus = kit.TestBus(BusContext(Path(), asyncio.get_running_loop().time))
+        sessions = Sessions(kit.device("d", act), kit.DRIVERS[driver], bus, kit.means(sink))
+        task = asyncio.create_task(sessions.run())
+        if meanwhile:
+            await meanwhile(bus, sessions)
+        await asyncio.sleep(seconds)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return sink, bus, sessions
+
+    return virtual_time.run(main())
+
+
+def test_a_good_device_comes_up_and_stays() -> None:
+    sink, bus, sessions = live("stay", 3600)
+    assert sink.states("d") == ["starting", "up"]
+    assert sessions.status.sessions == 1
+    assert bus.closed == ["d"]
+
+
+def test_a_lost_link_leads_to_new_sessions_with_growing_pauses() -> None:
+    sink, _, sessions = live("lose", 60)
+    assert sink.states("d")[:4] == ["starting", "up", "lost", "starting"]
+    # 1 s of life each, pauses 0.5, 1, 2, 4, 5, 5 ... s
+    assert 10 <= sessions.status.sessions <= 14
+    assert sessions.status.reason == "gone"
+    assert sessions.status.cure == "come nearer"
+
+
+def test_a_crash_of_the_driver_is_its_own_affair_and_is_retried() -> None:
+    sink, _, sessions = live("crash", 20)
+    assert sessions.status.sessions >= 4
+    lost = [status for status in sink.statuses if status.state == "lost"]
+    assert "ZeroDivisionError: a bug" in lost[0].reason
+
+
+def test_a_device_that_is_never_ready_is_given_up_at_its_start_deadline() -> None:
+    sink, bus, _ = live("never-ready", 5.2)
+    assert sink.states("d") == ["starting", "lost"]
+    assert bus.closed == ["d"]
+    assert "not ready 5 s" in sink.statuses[-1].reason
+
+
+def test_a_silent_device_counts_as_up_again_only_after_a_sign_of_life() -> None:
+    sink, bus, _ = live("stay", 400, driver="silent")
+    assert sink.states("d") == ["starting", "up", "silent"], "new sessions alone are no sign of life"
+    assert len(bus.opened) >= 5
+    sink, _, _ = live("fall-silent", 130, driver="silent")
+    assert sink.states("d") == ["starting", "up", "silent", "up", "silent", "up"]
+
+
+def test_a_rejected_device_is_held() -> None:
+    async def refuse(link: Link[kit.Settings], port: object) -> None:
+        raise DeviceRejected("wrong device", "change the address")
+
+    async def main() -> tuple[kit.Sink, kit.TestBus]:
+        sink = kit.Sink()
+        bus = kit.TestBus(BusContext(Path(), asyncio.get_running_loop().time))
+        driver = Driver(name="test", title="", bus="test", settings=kit.Settings, run=refuse, gives=())
+        task = asyncio.create_task(Sessions(kit.device("d"), driver, bus, kit.means(sink)).run())
+        await asyncio.sleep(3600)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return sink, bus
+
+    sink, bus = virtual_time.run(main())
+    assert sink.states("d") == ["starting", "rejected"]
+    assert bus.opened == ["d"]
+    assert sink.statuses[-1].cure == "change the address"
+
+
+def test_a_device_out_of_reach_is_searched_for_as_long_as_it_takes() -> None:
+    async def away_then_back(bus: kit.TestBus, sessions: Sessions) -> None:
+        bus.away.add("d")
+        await asyncio.sleep(7200)
+        assert sessions.status.state == "searching"
+        bus.away.clear()
+
+    sink, _, sessions = live("stay", 10, meanwhile=away_then_back)
+    assert sink.states("d") == ["starting", "up"]
+    assert sessions.status.sessions == 1
+
+
+def test_dropped_samples_are_counted() -> None:
+    async def main() -> Sessions:
+        sink = kit.Sink(full=True)
+        bus = kit.TestBus(BusContext(Path(), asyncio.get_running_loop().time))
+        sessions = Sessions(kit.device("d"), kit.DRIVER, bus, kit.means(sink))
+        sessions.emit(Quantity(QuantityKind.BATTERY, 80.0), 1.0)
+        sessions.emit(Quantity(QuantityKind.BATTERY, 79.0), 2.0)
+        return sessions
+
+    assert virtual_time.run(main()).status.dropped == 2
+
+
+def test_a_new_session_learns_the_last_order_first() -> None:
+    async def main() -> list[LightPattern]:
+        box = OrderBox()
+        box.put(Light(LightPattern.FAST))
+        seen = []
+        async for order in box.orders():
+            seen.append(order.pattern)
+            break
+        async for order in box.orders():
+            seen.append(order.pattern)
+            if len(seen) == 2:
+                box.put(Light(LightPattern.OFF))
+            else:
+                break
+        return seen
+
+    assert virtual_time.run(main()) == [LightPattern.FAST, LightPattern.FAST, LightPattern.OFF]
+
+
+def test_readings_carry_the_time_of_their_bytes() -> None:
+    sink, _, _ = live("smoke", 5)
+    assert [reading.value for reading in sink.readings] == [Binary(BinaryKind.SMOKE, active=True)]
+    assert sink.readings[0].at.mono_s == 1000.0
