@@ -11,7 +11,8 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 MAX_LINE_BYTES = 64 * 1024
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 
-Verb = Callable[[dict[str, Any]], AsyncIterator[Any]]
+Verb = Callable[[dict[str, Any]], AsyncGenerator[Any, None]]
 
 
 class Refused(Exception):
@@ -41,7 +42,7 @@ class ControlServer:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        self._path.unlink(missing_ok=True)
+        await asyncio.to_thread(self._path.unlink, missing_ok=True)
         server = await asyncio.start_unix_server(self._client, self._path, limit=MAX_LINE_BYTES)
         self._path.chmod(0o660)
         try:
@@ -52,7 +53,6 @@ class ControlServer:
             await asyncio.Event().wait()
         finally:
             server.close()
-            self._path.unlink(missing_ok=True)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -75,9 +75,9 @@ class ControlServer:
             verb = self._verbs.get(str(request.get("verb")))
             if verb is None:
                 raise Refused(f"unknown verb {request.get('verb')!r}", f"known are {', '.join(sorted(self._verbs))}")
-            answers = verb(request)
-            async for result in answers:
-                await _write(writer, {"ok": True, "result": result})
+            async with aclosing(verb(request)) as answers:
+                async for result in answers:
+                    await _write(writer, {"ok": True, "result": result})
         except Refused as refused:
             await _write(writer, _refusal(refused))
         except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:

@@ -10,7 +10,6 @@ from gateway.model.time import ClockQuality, Stamp
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")  # systemd-timesyncd.service(8), "Files"
 _EARLIEST_WALL_S = 1_767_225_600.0  # 2026-01-01: no gateway ran before; an earlier clock was never set
-_QUALITY_KEPT_S = 1.0
 _STA_UNSYNC = 0x0040  # adjtimex(2)
 
 
@@ -43,11 +42,16 @@ class Clock:
 
     boot_id: str
     quality: ClockQuality = ClockQuality.UNSET
-    _judged_mono_s: float = float("-inf")
 
     @classmethod
     def of_this_boot(cls) -> "Clock":
-        return cls(_BOOT_ID.read_text(encoding="ascii").strip())
+        clock = cls(_BOOT_ID.read_text(encoding="ascii").strip())
+        clock.look()
+        return clock
+
+    def look(self) -> None:
+        """Judge the wall clock anew; the daemon does it every few seconds, off the event loop."""
+        self.quality = judge(time.time(), kernel_synced(), _TIMESYNCD_MARK.exists())
 
     def mono_s(self) -> float:
         return time.monotonic()
@@ -55,8 +59,5 @@ class Clock:
     def stamp(self, mono_s: float | None = None) -> Stamp:
         """Stamp the moment `mono_s` of this boot, by default now."""
         now_mono_s, wall_s = time.monotonic(), time.time()
-        if now_mono_s - self._judged_mono_s > _QUALITY_KEPT_S:
-            self.quality = judge(wall_s, kernel_synced(), _TIMESYNCD_MARK.exists())
-            self._judged_mono_s = now_mono_s
         at_s = now_mono_s if mono_s is None else mono_s
         return Stamp(self.boot_id, at_s, wall_s - (now_mono_s - at_s), self.quality)

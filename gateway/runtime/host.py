@@ -155,7 +155,7 @@ class Host:
     async def _tell_health(self) -> None:
         while True:
             health: dict[str, Any] = self._supervisor.health().get(self._bus, {})
-            self._outlet.send(frames.Health(health | {"pid": os.getpid(), "rss_mb": rss_mb()}))
+            self._outlet.send(frames.Health(health | {"pid": os.getpid(), "rss_mb": await asyncio.to_thread(rss_mb)}))
             await asyncio.sleep(HEALTH_S)
 
     def _context(self, bus: str) -> BusContext:

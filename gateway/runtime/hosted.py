@@ -44,7 +44,7 @@ class HostedBus:
 
     async def run(self) -> None:
         """Serve hosts until cancelled."""
-        self._socket.unlink(missing_ok=True)
+        await asyncio.to_thread(self._socket.unlink, missing_ok=True)
         server = await asyncio.start_unix_server(self._serve, self._socket)
         self._socket.chmod(0o600)
         try:

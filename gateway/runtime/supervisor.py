@@ -56,7 +56,8 @@ class Supervisor:
             del self._buses[name]
         self._settings, self._devices = dict(settings), dict(devices)
         for name in sorted(change.start_buses):
-            self._buses[name] = bus = self._kinds[name].make(settings[name], self._context(name))
+            context = await asyncio.to_thread(self._context, name)
+            self._buses[name] = bus = self._kinds[name].make(settings[name], context)
             self._tasks[f"bus {name}"] = self._group.create_task(self._keep(name, bus), name=f"bus {name}")
         for name in sorted(change.start_devices):
             driver = self._drivers[devices[name].driver]
