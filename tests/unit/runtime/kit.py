@@ -123,7 +123,8 @@ async def run(link: Link[Settings], port: TestBus) -> None:
     await asyncio.Event().wait()
 
 
-DRIVER = Driver(name="test", title="Test device", bus="test", settings=Settings, run=run, gives=("contact",), start_s=5.0)
+DRIVER = Driver(name="test", title="Test device", bus="test", settings=Settings, run=run, gives=("contact",),
+                start_s=5.0)
 SILENT_DRIVER = Driver(name="silent", title="Test device with a heartbeat", bus="test", settings=Settings, run=run,
                        gives=("contact",), start_s=5.0, silence_s=60.0)
 DRIVERS = {"test": DRIVER, "silent": SILENT_DRIVER}

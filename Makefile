@@ -1,0 +1,43 @@
+# Everything a person or a machine asks of this project. It installs what it needs: Python packages into .venv at
+# the versions of locks/, Debian packages by name where a program is missing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help demo test check lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--scenario tour --json" for the unattended tour
+	-@sh .ci/need dbus-daemon=dbus-daemon
+	@$(BIN)/anju-bench demo $(ARGS)
+
+test: check ## Lint, types, contracts and all tests
+	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## Lint, types and the contracts of the floors
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(VENV)/.dev ## Choose new versions of every dependency
+	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --extra zigbee --extra bench --group build -o locks/demo.txt
+	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --extra zigbee --extra bench --group dev -o locks/dev.txt
+
+clean: ## Remove the virtual environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# .demo holds what runs, .dev also what tests; each is rebuilt when its lock or the project's own file changes.
+$(VENV)/.%: locks/%.txt pyproject.toml
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); sh .ci/need --package python3-venv && $(PYTHON) -m venv $(VENV); }
+	@echo "installing into $(VENV) from locks/$*.txt" >&2
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r locks/$*.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
