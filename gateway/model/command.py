@@ -18,3 +18,21 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verb: Verb
     target: str
     expires_s: float
+
+
+class Outcome(StrEnum):
+    """What became of a command; every one but ACCEPTED is final."""
+
+    ACCEPTED = "accepted"  # on disk: it will be done, whatever happens in between
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REJECTED = "rejected"  # not now or not at all; `words` says why
+
+
+class CommandResult(msgspec.Struct, frozen=True):
+    """The data of EventType.COMMAND_RESULT."""
+
+    command: str
+    outcome: Outcome
+    words: str = ""
