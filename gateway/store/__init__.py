@@ -1,0 +1,18 @@
+"""What the gateway must not forget: the outbox, the alarms and the inbox. The only SQLite."""
+
+from gateway.store.errors import StoreClosed, StoreError, StoreFull, StoreNewer, StoreUnwritable
+from gateway.store.ledger import LaneCount
+from gateway.store.store import Row, Store
+from gateway.store.thread import Fault
+
+__all__ = [
+    "Fault",
+    "LaneCount",
+    "Row",
+    "Store",
+    "StoreClosed",
+    "StoreError",
+    "StoreFull",
+    "StoreNewer",
+    "StoreUnwritable",
+]

@@ -1,0 +1,172 @@
+"""The database, statement by statement. Synchronous, on one connection, used by the store thread alone.
+
+Layout
+    meta(key, value)            `epoch`: a random id made with the file; sequence numbers mean nothing without it
+    lane(lane, settled)         the highest sequence number that the city's application has acknowledged
+    outbox(lane, seq, id, body) what the city has not acknowledged yet; body is the Event as JSON
+    alarm(id, state, body)      the newest snapshot of each alarm
+    inbox(id, body, done)       every command ever accepted; `done` once its result stands in the outbox
+
+Invariants
+ 1. In one epoch and lane the sequence numbers handed out are 1, 2, 3, ... without a gap, in the order of commit.
+    The next one is max(settled, highest row) + 1, so nothing but the rows themselves needs to be written.
+ 2. A row leaves the outbox only by settle(): after the city's application said that it has it.
+ 3. An event id stands in the outbox at most once: appending it again is no error and changes nothing.
+ 4. An event and the alarm snapshot, command or result that belongs to it commit in one transaction, or not at all.
+ 5. An acknowledgement that does not fit (a number never given, another id at that number) means that this file went
+    back in time, by a restored copy or a disk that lied. Nothing is deleted then: the epoch is renewed, the
+    waiting rows are numbered from 1, and the city knows them by their ids.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from gateway.model.alarm import OPEN
+from gateway.model.event import Event, Lane
+from gateway.model.time import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCount:
+    """What waits in one lane. `oldest`: when the oldest waiting event was taken."""
+
+    waiting: int
+    oldest: Stamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One outbox row as it lies on disk."""
+
+    epoch: str
+    lane: Lane
+    seq: int
+    id: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class Ledger:
+    """An open database with the few numbers that are kept in memory: see the invariants above."""
+
+    connection: sqlite3.Connection
+    epoch: str = ""
+    settled: dict[Lane, int] = field(default_factory=dict)
+    top: dict[Lane, int] = field(default_factory=dict)
+    oldest: dict[Lane, Stamp | None] = field(default_factory=dict)
+
+    def begin(self, durable: bool) -> None:
+        """Start a transaction whose commit survives a power cut (`durable`), or may be forgotten by one."""
+        self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self.connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget the transaction, in memory too."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self.load()
+
+    def load(self) -> None:
+        """Read the numbers kept in memory; a new file gets its epoch here."""
+        run = self.connection.execute
+        run("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
+        self.epoch = run("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
+        self.settled = {Lane(lane): settled for lane, settled in run("SELECT lane, settled FROM lane")}
+        for lane in Lane:
+            highest = run("SELECT max(seq) FROM outbox WHERE lane = ?", (lane,)).fetchone()[0]
+            self.top[lane] = max(self.settled[lane], highest or 0)
+            self._find_oldest(lane)
+
+    def append(self, events: Sequence[tuple[Event, bytes]]) -> None:
+        """Give each event the next number of its lane. Invariants 1 and 3."""
+        for event, body in events:
+            seq = self.top[event.lane] + 1
+            new = self.connection.execute(
+                "INSERT INTO outbox VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", (event.lane, seq, event.id, body)
+            ).rowcount
+            if new:
+                self.top[event.lane] = seq
+                self.oldest[event.lane] = self.oldest[event.lane] or event.at
+
+    def save_alarm(self, alarm_id: str, state: str, body: bytes) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", (alarm_id, state, body))
+
+    def open_alarms(self) -> list[bytes]:
+        """Return the bodies of the alarms that nobody has closed, in the order of their ids."""
+        rows = self.connection.execute("SELECT state, body FROM alarm ORDER BY id")
+        return [body for state, body in rows if state in OPEN]
+
+    def accept_command(self, command_id: str, body: bytes) -> bool:
+        """Keep a command; False where it was accepted before."""
+        run = self.connection.execute
+        return run("INSERT OR IGNORE INTO inbox (id, body) VALUES (?, ?)", (command_id, body)).rowcount == 1
+
+    def finish_command(self, command_id: str) -> None:
+        self.connection.execute("UPDATE inbox SET done = 1 WHERE id = ?", (command_id,))
+
+    def open_commands(self) -> list[bytes]:
+        """Return the bodies of accepted commands without a result."""
+        return [body for (body,) in self.connection.execute("SELECT body FROM inbox WHERE NOT done ORDER BY id")]
+
+    def next_rows(self, after: Mapping[Lane, int], limit: int) -> list[RawRow]:
+        """Return up to `limit` rows beyond the given numbers: lower lanes first, each lane in order."""
+        rows: list[RawRow] = []
+        for lane in sorted(after):
+            if self.top[lane] <= after[lane]:
+                continue
+            found = self.connection.execute(
+                "SELECT seq, id, body FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
+                (lane, after[lane], limit - len(rows)),
+            )
+            rows += [RawRow(self.epoch, lane, seq, row_id, body) for seq, row_id, body in found]
+        return rows
+
+    def settle(self, lane: Lane, upto: int, last_id: str) -> list[str] | None:
+        """Delete the rows up to `upto` and return their ids; None where the file went back in time: invariant 5."""
+        if upto <= self.settled[lane]:
+            return []
+        run = self.connection.execute
+        last = run("SELECT id FROM outbox WHERE lane = ? AND seq = ?", (lane, upto)).fetchone()
+        if last is None or (last_id and last[0] != last_id):
+            self._renew_epoch()
+            return None
+        ids = [i for (i,) in run("SELECT id FROM outbox WHERE lane = ? AND seq <= ? ORDER BY seq", (lane, upto))]
+        run("DELETE FROM outbox WHERE lane = ? AND seq <= ?", (lane, upto))
+        run("UPDATE lane SET settled = ? WHERE lane = ?", (upto, lane))
+        self.settled[lane] = upto
+        self._find_oldest(lane)
+        return ids
+
+    def counts(self) -> dict[Lane, LaneCount]:
+        return {lane: LaneCount(self.top[lane] - self.settled[lane], self.oldest[lane]) for lane in Lane}
+
+    def _renew_epoch(self) -> None:
+        run = self.connection.execute
+        run("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_hex(8),))
+        run("UPDATE outbox SET seq = -(seq - (SELECT settled FROM lane WHERE lane.lane = outbox.lane))")
+        run("UPDATE outbox SET seq = -seq")  # by way of the negatives no two rows ever meet
+        run("UPDATE lane SET settled = 0")
+        self.load()
+
+    def _find_oldest(self, lane: Lane) -> None:
+        query = "SELECT body FROM outbox WHERE lane = ? ORDER BY seq LIMIT 1"
+        first = self.connection.execute(query, (lane,)).fetchone()
+        self.oldest[lane] = None if first is None else _taken(first[0])
+
+
+class _Taken(msgspec.Struct):
+    at: Stamp
+
+
+def _taken(body: bytes) -> Stamp | None:
+    try:
+        return msgspec.json.decode(body, type=_Taken).at
+    except msgspec.MsgspecError:  # a body damaged on disk: the row still counts and still departs
+        return None

@@ -1,0 +1,120 @@
+"""Open the database file: damaged is set aside, newer is refused untouched, older is migrated.
+
+The schema is the sequence of schema/*.sql, each applied once, in the order of its name, in a transaction of its own
+together with the record of it (sqlite-utils keeps that record in the file).
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from gateway.store.errors import StoreNewer, is_corrupt
+
+FILE = "anju.db"
+_SET = "anju"
+_WAL_PAGES = 1000  # checkpoint so often: a reader of the file waits for 4 MB at most
+_BUSY_S = 5.0  # somebody inspects the file with another tool
+
+
+class Damaged(Exception):
+    """The file is no sound database."""
+
+
+def scripts() -> dict[str, str]:
+    """Return every migration's name and SQL, in order."""
+    found = [entry for entry in files("gateway.store").joinpath("schema").iterdir() if entry.name.endswith(".sql")]
+    return {entry.name.removesuffix(".sql"): entry.read_text("utf-8") for entry in sorted(found, key=lambda e: e.name)}
+
+
+def open_sound(path: Path) -> sqlite3.Connection:
+    """Return a checked, migrated connection. Raises Damaged, StoreNewer, sqlite3.Error, OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if path.exists() and path.stat().st_size:
+            _refuse_newer(path)
+        connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+        try:
+            _prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        if is_corrupt(error):
+            raise Damaged(str(error)) from error
+        raise
+    _sync_folder(path.parent)
+    return connection
+
+
+def set_aside(path: Path) -> Path:
+    """Rename the damaged file and its journals, so that nothing is ever deleted; return where the file is now."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        source = path.with_name(path.name + suffix)
+        if source.exists():
+            source.rename(aside.with_name(aside.name + suffix))
+    _sync_folder(path.parent)
+    return aside
+
+
+def _refuse_newer(path: Path) -> None:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)) as reader:
+        strange = sorted(_applied(reader) - set(scripts()))
+    if strange:
+        raise StoreNewer(f"{path} was made by a newer version (it has {', '.join(strange)})",
+                         "install that version again; the file was not touched")
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
+        return set()
+    query = "SELECT name FROM _sqlite_migrations WHERE migration_set = ?"
+    return {name for (name,) in connection.execute(query, (_SET,))}
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+    complaint = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if complaint != "ok":
+        raise Damaged(complaint)
+    _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    if _applied(connection) == set(scripts()):
+        return
+    # Imported only when there is something to migrate: it weighs 0.25 s and some megabytes at every other start.
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations(_SET)
+    for name, sql in scripts().items():
+        migrations(name=name)(_runner(sql))
+    migrations.apply(Database(connection, execute_plugins=False))
+
+
+def _runner(sql: str) -> Any:
+    def run(database: Any) -> None:
+        statement = ""
+        for line in sql.splitlines(keepends=True):  # executescript would commit the migration's transaction
+            statement += line
+            if sqlite3.complete_statement(statement):
+                database.conn.execute(statement)
+                statement = ""
+
+    return run
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,163 @@
+"""Store: what the gateway must not forget, as an async face of the store thread.
+
+Every call that writes returns after its transaction is on the disk (WAL, synchronous=FULL, one fsync shared by all
+who wait). The one exception is settle(): forgetting it in a power cut costs a resend that the city knows by its id.
+Layout and invariants stand at the head of gateway/store/ledger.py.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from gateway.model.alarm import Alarm
+from gateway.model.command import Command
+from gateway.model.event import Event, EventType, Lane
+from gateway.model.time import ClockQuality, Stamp
+from gateway.store.errors import StoreError, StoreNewer
+from gateway.store.ledger import LaneCount, Ledger, RawRow
+from gateway.store.thread import Fault, StoreThread
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event on its way, with the number it got when it was committed."""
+
+    epoch: str
+    lane: Lane
+    seq: int
+    event: Event
+
+
+class Store:
+    """The outbox, the alarms and the inbox, in `FOLDER/anju.db`. Errors: gateway.store.errors."""
+
+    def __init__(self, folder: Path) -> None:
+        self._listeners: list[Callable[[], None]] = []
+        self._thread = StoreThread(folder, asyncio.get_running_loop(), self._appended)
+
+    @classmethod
+    async def open(cls, folder: Path) -> Self:
+        """Open or make the database. Raises StoreNewer and nothing else.
+
+        Where the disk does not work now the store opens all the same: `trouble` says why, calls raise StoreError, and
+        the first call after the disk works again succeeds.
+        """
+        store = cls(folder)
+        try:
+            await store._thread.submit(lambda ledger: None)
+        except StoreNewer:
+            await store.close()
+            raise
+        except StoreError:
+            pass  # told by `trouble`; the next call tries again
+        return store
+
+    async def close(self) -> None:
+        """Finish every call under way and close the file."""
+        await self._thread.close()
+
+    @property
+    def epoch(self) -> str:
+        """The id within which sequence numbers mean something; "" while no file could be opened yet."""
+        return self._thread.snapshot.epoch
+
+    @property
+    def trouble(self) -> StoreError | None:
+        """Why the last call failed, None once one has succeeded again."""
+        return self._thread.trouble
+
+    def faults(self) -> tuple[Fault, ...]:
+        """What happened to the file since the store was opened, oldest first."""
+        return self._thread.faults
+
+    def counts(self) -> dict[Lane, LaneCount]:
+        """Tell what waits for the city's acknowledgement, lane by lane."""
+        return self._thread.snapshot.counts
+
+    def on_append(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop after every commit that put something into the outbox."""
+        self._listeners.append(listener)
+
+    async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, result_of: str | None = None
+                     ) -> None:
+        """Commit events, the alarm they belong to and the end of command `result_of`, all in one transaction."""
+        rows = [(event, _encode(event)) for event in events]
+        snapshot = None if alarm is None else (alarm.id, alarm.state.value, _encode(alarm))
+
+        def work(ledger: Ledger) -> None:
+            ledger.append(rows)
+            if snapshot is not None:
+                ledger.save_alarm(*snapshot)
+            if result_of is not None:
+                ledger.finish_command(result_of)
+
+        await self._thread.submit(work, writes=True, wakes=bool(rows))
+
+    async def save_alarm(self, alarm: Alarm) -> None:
+        """Commit an alarm's snapshot alone."""
+        await self.append((), alarm)
+
+    async def open_alarms(self) -> list[Alarm]:
+        """Return the alarms that nobody has closed or cancelled."""
+        bodies: list[bytes] = await self._thread.submit(lambda ledger: ledger.open_alarms())
+        return [msgspec.json.decode(body, type=Alarm) for body in bodies]
+
+    async def accept_command(self, command: Command, receipt: Event | None = None) -> bool:
+        """Commit a command, and with it the event that tells the city so; False where it was accepted before."""
+        body = _encode(command)
+        rows = [] if receipt is None else [(receipt, _encode(receipt))]
+
+        def work(ledger: Ledger) -> bool:
+            if not ledger.accept_command(command.id, body):
+                return False
+            ledger.append(rows)
+            return True
+
+        accepted: bool = await self._thread.submit(work, writes=True, wakes=bool(rows))
+        return accepted
+
+    async def open_commands(self) -> list[Command]:
+        """Return the commands that were accepted but have no result yet: the last run ended in between."""
+        bodies: list[bytes] = await self._thread.submit(lambda ledger: ledger.open_commands())
+        return [msgspec.json.decode(body, type=Command) for body in bodies]
+
+    async def next_rows(self, after: Mapping[Lane, int], limit: int) -> list[Row]:
+        """Return up to `limit` rows of the lanes in `after` beyond those numbers: alarms first, each lane in order."""
+        rows: list[RawRow] = await self._thread.submit(lambda ledger: ledger.next_rows(after, limit))
+        return [Row(row.epoch, row.lane, row.seq, _event(row)) for row in rows]
+
+    async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "") -> list[str]:
+        """Delete what the city's application has, and return the ids.
+
+        An acknowledgement of another epoch changes nothing. One that contradicts the file (see the ledger's
+        invariant 5) settles nothing either: the epoch is renewed and the fact reported.
+        """
+
+        def work(ledger: Ledger) -> list[str] | None:
+            return ledger.settle(lane, upto, last_id) if epoch == ledger.epoch else []
+
+        ids: list[str] | None = await self._thread.submit(work, writes=True, durable=False)
+        if ids is None:
+            self._thread.fault("the city acknowledged what this database never said: the file went back in time",
+                               "check the disk; never restore a copy of state_dir")
+        return ids or []
+
+    def _appended(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+def _event(row: RawRow) -> Event:
+    """Return the row's event; a body damaged on disk departs as a fault under the same id and number."""
+    try:
+        return msgspec.json.decode(row.body, type=Event)
+    except msgspec.MsgspecError as error:
+        never = Stamp(boot_id="", mono_s=0.0, wall_s=None, quality=ClockQuality.UNSET)
+        data = {"reason": f"the outbox row could not be read ({error})", "cure": "check the disk"}
+        return Event(row.id, EventType.GATEWAY_FAULT, row.lane, "gateway", never, data)

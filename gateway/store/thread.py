@@ -1,0 +1,202 @@
+"""The store thread: runs every statement, and lets all callers that wait at the same time share one commit."""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.model.event import Lane
+from gateway.store.errors import StoreClosed, StoreError, StoreNewer, is_corrupt, is_disk, primary_code, translate
+from gateway.store.ledger import LaneCount, Ledger
+from gateway.store.migrate import FILE, Damaged, open_sound, set_aside
+
+Work = Callable[[Ledger], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that happened to the file and that people should know."""
+
+    reason: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What others may read without asking the thread."""
+
+    epoch: str
+    counts: dict[Lane, LaneCount]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Work
+    future: asyncio.Future[Any]
+    writes: bool
+    durable: bool
+    wakes: bool
+
+
+class StoreThread:
+    """Owns the connection. Where the file cannot be opened every job fails, and each job tries to open it again."""
+
+    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop, appended: Callable[[], None]) -> None:
+        self.snapshot = Snapshot("", {lane: LaneCount(0, None) for lane in Lane})
+        self.faults: tuple[Fault, ...] = ()
+        self.trouble: StoreError | None = None
+        self._path = folder / FILE
+        self._loop = loop
+        self._appended = appended
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._ledger: Ledger | None = None
+        self._inode = 0
+        self.closed = False
+        self._ended: asyncio.Future[None] = loop.create_future()
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work, *, writes: bool = False, durable: bool = True, wakes: bool = False
+               ) -> asyncio.Future[Any]:
+        """Queue work; `writes` in a transaction shared with others, `wakes` the uplink once it is committed."""
+        future: asyncio.Future[Any] = self._loop.create_future()
+        if self.closed:
+            future.set_exception(StoreClosed("the store is closed", "start the service again"))
+        else:
+            self._jobs.put(_Job(work, future, writes, durable, wakes))
+        return future
+
+    async def close(self) -> None:
+        """Finish what was submitted, then close the file."""
+        if not self.closed:
+            self.closed = True
+            self._jobs.put(None)
+        await asyncio.shield(self._ended)
+
+    def fault(self, reason: str, cure: str) -> None:
+        self.faults = (*self.faults, Fault(reason, cure))
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch = [self._jobs.get()]
+            while not self._jobs.empty():
+                batch.append(self._jobs.get())
+            open_ = None not in batch
+            jobs = [job for job in batch if job is not None]
+            # Readers first: what they may see is committed already, and they need not wait for the disk.
+            done = [self._alone(job) for job in jobs if not job.writes]
+            done += self._together([job for job in jobs if job.writes])
+            if self._ledger is not None:
+                self.snapshot = Snapshot(self._ledger.epoch, self._ledger.counts())
+            self._tell(done)
+        self._drop()
+        self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _tell(self, done: Sequence[tuple[_Job, Any, Exception | None]]) -> None:
+        def tell() -> None:
+            for job, value, error in done:
+                if job.future.done():
+                    continue  # the caller was cancelled; its work is committed all the same
+                if error is None:
+                    job.future.set_result(value)
+                else:
+                    job.future.set_exception(error)
+            if any(job.wakes and error is None for job, _, error in done):
+                self._appended()
+
+        self._loop.call_soon_threadsafe(tell)
+
+    def _alone(self, job: _Job) -> tuple[_Job, Any, Exception | None]:
+        try:
+            return job, job.work(self._open()), None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller and not to the thread
+            return job, None, self._failed(error)
+
+    def _together(self, jobs: Sequence[_Job]) -> list[tuple[_Job, Any, Exception | None]]:
+        if not jobs:
+            return []
+        try:
+            ledger = self._open()
+            ledger.begin(durable=any(job.durable for job in jobs))
+            values = [job.work(ledger) for job in jobs]
+            ledger.commit()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers and not to the thread
+            failure = self._failed(error)
+            culprit_unknown = len(jobs) > 1 and not (is_disk(error) or primary_code(error) == sqlite3.SQLITE_FULL)
+            if culprit_unknown or (is_corrupt(error) and self._ledger is None):
+                return [outcome for job in jobs for outcome in self._together_once(job)]
+            return [(job, None, failure) for job in jobs]
+        self.trouble = None
+        return [(job, value, None) for job, value in zip(jobs, values, strict=True)]
+
+    def _together_once(self, job: _Job) -> list[tuple[_Job, Any, Exception | None]]:
+        try:
+            ledger = self._open()
+            ledger.begin(job.durable)
+            value = job.work(ledger)
+            ledger.commit()
+        except Exception as error:  # noqa: BLE001 - see _together
+            return [(job, None, self._failed(error))]
+        self.trouble = None
+        return [(job, value, None)]
+
+    def _open(self) -> Ledger:
+        """Return the ledger on the file that lies at the path now."""
+        if self._ledger is not None and self._inode_now() != self._inode:
+            self.fault(f"{self._path} was removed or replaced while in use", "leave state_dir to the service")
+            self._drop()
+        if self._ledger is None:
+            try:
+                connection = open_sound(self._path)
+            except Damaged as damage:
+                self._put_aside(str(damage))
+                connection = open_sound(self._path)
+            ledger = Ledger(connection)
+            try:
+                ledger.load()
+            except BaseException:
+                connection.close()
+                raise
+            self._ledger, self._inode = ledger, self._inode_now()
+        return self._ledger
+
+    def _failed(self, error: Exception) -> StoreError:
+        """Bring the connection back to a state from which the next job can go on."""
+        if isinstance(error, StoreNewer):
+            self.closed = True
+        if is_corrupt(error):
+            self._drop()
+            try:
+                self._put_aside(str(error))
+            except OSError as still:
+                error = still
+        elif is_disk(error):
+            self._drop()
+        elif self._ledger is not None:
+            try:
+                self._ledger.rollback()
+            except sqlite3.Error:
+                self._drop()
+        self.trouble = translate(error)
+        return self.trouble
+
+    def _put_aside(self, damage: str) -> None:
+        aside = set_aside(self._path)
+        self.fault(f"the database was damaged ({damage}) and set aside as {aside.name}; a new one was started",
+                   f"keep {aside.name} for the service desk and check the disk")
+
+    def _drop(self) -> None:
+        if self._ledger is not None:
+            self._ledger.connection.close()
+            self._ledger = None
+
+    def _inode_now(self) -> int:
+        try:
+            return self._path.stat().st_ino
+        except FileNotFoundError:
+            return 0
