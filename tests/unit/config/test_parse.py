@@ -1,0 +1,116 @@
+"""The configuration: every mistake is told with file, key and cure, all of them at once."""
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import pytest
+
+from gateway.config import ConfigError, load, parse
+
+PATH = Path("/etc/anju/anju.toml")
+
+
+class Bracelet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    address: str
+    rate_hz: Literal[26, 52] = 52
+
+
+class Ble(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    adapter: str = "hci0"
+
+
+class Zigbee(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    port: str
+
+
+class Door(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    ieee: str
+
+
+DRIVERS: dict[str, tuple[str, type[msgspec.Struct]]] = {"polar": ("ble", Bracelet), "ias-contact": ("zigbee", Door)}
+BUSES: dict[str, type[msgspec.Struct]] = {"ble": Ble, "zigbee": Zigbee}
+
+GOOD = """
+[gateway]
+id = "cq-0001"
+[city]
+host = "city.example"
+[devices.wrist]
+driver = "polar"
+room = "bedroom"
+address = "C0:11:22:33:44:55"
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, PATH, DRIVERS, BUSES)
+    assert all(line.startswith(f"{PATH}: ") for line in str(caught.value).splitlines())
+    return caught.value.problems
+
+
+def test_a_good_file_gives_typed_values_and_the_buses_that_its_devices_need() -> None:
+    config = parse(GOOD, PATH, DRIVERS, BUSES)
+    assert config.devices["wrist"].settings == Bracelet("C0:11:22:33:44:55", 52)
+    assert config.devices["wrist"].room == "bedroom"
+    assert config.buses == {"ble": Ble()}
+    assert config.city.port == 8883
+    assert config.city.tls
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    (("host =", "hots ="), "city.hots: unknown key 'hots': did you mean host?"),
+    (("driver = \"polar\"", "driver = \"pola\""), "devices.wrist.driver: unknown driver 'pola': did you mean polar?"),
+    (("address", "adress"), "devices.wrist.adress: unknown key 'adress': did you mean address?"),
+    (("[city]", "[city]\nport = 99999"), "city.port: expected `int` <= 65535: change the value"),
+    (("[city]", "[city]\nport = \"8883\""), "city.port: expected `int`, got `str`: change the value"),
+    (("id = \"cq-0001\"", ""), "gateway.id: missing: add it under [gateway]"),
+    (("driver = \"polar\"", ""), "devices.wrist.driver: missing: name one of ias-contact, polar"),
+    (("room = \"bedroom\"", "rate_hz = 50"), "devices.wrist.rate_hz: invalid enum value 50: change the value"),
+    (("[city]", "[detect]\ninactivity_h = 0\n[city]"),
+     "detect.inactivity_h: expected `float` > 0.0: change the value"),
+    (("[city]", "[cloud]\n[city]"), "cloud: unknown key 'cloud': did you mean voice?"),
+    (("[city]", "[bus.bel]\n[city]"), "bus.bel: unknown bus 'bel': did you mean ble?"),
+    (("[devices.wrist]", "[devices.\"My Wrist!\"]"),
+     "devices.My Wrist!.name: expected `str` matching regex '^[a-z0-9][a-z0-9_-]{0,31}$': change the value"),
+])
+def test_a_mistake_is_told_with_key_and_cure(change: tuple[str, str], expected: str) -> None:
+    told = problems(GOOD.replace(*change))
+    key = expected.split(":")[0]
+    assert any(line.split(":")[0] == key for line in told), told
+    if "cloud" not in key:
+        assert expected in told
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    told = problems(GOOD.replace("host", "hots").replace("polar", "pola"))
+    assert any("hots" in line for line in told)
+    assert any("pola" in line for line in told)
+
+
+def test_a_bus_that_needs_settings_is_asked_for_when_a_device_uses_it() -> None:
+    told = problems(GOOD + '[devices.door]\ndriver = "ias-contact"\nieee = "00:15:8d:00:01:02:03:04"\n')
+    assert told == ["bus.zigbee.port: missing: add it under [bus.zigbee]"]
+
+
+def test_what_is_no_toml_names_the_place() -> None:
+    (told,) = problems("[gateway\nid = 1")
+    assert "not valid TOML" in told
+    assert "line 1" in told
+
+
+@pytest.mark.parametrize("text", ["devices = 3", "gateway = 1", "[devices]\nwrist = 1", "[bus]\nble = 2"])
+def test_a_value_where_a_table_belongs_is_told(text: str) -> None:
+    assert any("is no table" in line for line in problems(text))
+
+
+def test_a_file_that_is_not_there_is_an_error_with_a_cure(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read.*--config"):
+        load(tmp_path / "none.toml", DRIVERS, BUSES)
+
+
+def test_a_file_that_is_no_text_is_an_error_with_a_cure(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load(tmp_path / "a.toml", DRIVERS, BUSES)
