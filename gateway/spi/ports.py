@@ -103,4 +103,8 @@ class ZigbeePort(Protocol):
     @property
     def model(self) -> str: ...
 
+    @property
+    def zone_type(self) -> int | None:
+        """IAS zone type (ZCL 8.2.2.2.1.2), None for a device that has no IAS Zone server."""
+
     def messages(self) -> AsyncIterator[ZclMessage]: ...
