@@ -1,4 +1,7 @@
-"""load: read a file; parse: text -> Config. All problems are told at once, each with its key and its cure."""
+"""load: read a file; parse: text -> Config or ConfigError; salvage: text -> what of it can be used, and what cannot.
+
+All problems are told at once, each with its key and its cure.
+"""
 
 import difflib
 import tomllib
@@ -12,47 +15,65 @@ from gateway.config.errors import ConfigError
 from gateway.config.schema import City, Config, Detect, Device, Gateway, Voice
 
 T = TypeVar("T", bound=msgspec.Struct)
+DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
+BusTypes = Mapping[str, type[msgspec.Struct]]
 
 _SECTIONS = ("gateway", "city", "voice", "detect", "bus", "devices")
 
 
-def load(path: Path, drivers: Mapping[str, tuple[str, type[msgspec.Struct]]],
-         buses: Mapping[str, type[msgspec.Struct]]) -> Config:
-    """Read and check the configuration file. Raises ConfigError."""
+def read(path: Path) -> str:
+    """Text of the configuration file. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         cure = "give --config FILE, or write one (docs/configuration.md has an example)"
         raise ConfigError(path, [f"cannot be read ({error.strerror}): {cure}"]) from error
     except UnicodeDecodeError as error:
         raise ConfigError(path, [f"byte {error.start} is not UTF-8: save the file as UTF-8"]) from error
-    return parse(text, path, drivers, buses)
 
 
-def parse(text: str, path: Path, drivers: Mapping[str, tuple[str, type[msgspec.Struct]]],
-          buses: Mapping[str, type[msgspec.Struct]]) -> Config:
+def load(path: Path, drivers: DriverTypes, buses: BusTypes) -> Config:
+    """Read and check the configuration file. Raises ConfigError."""
+    return parse(read(path), path, drivers, buses)
+
+
+def parse(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> Config:
     """Check TOML `text`. `drivers`: driver name -> (its bus, its settings type); `buses`: bus name -> settings type."""
+    config, problems = salvage(text, path, drivers, buses)
+    if config is None or problems:
+        raise ConfigError(path, problems)
+    return config
+
+
+def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tuple[Config | None, list[str]]:
+    """What of `text` can be used, and every problem: one bad device must not keep the others from watching.
+
+    A device or a bus with a bad value is left out, an unknown key ignored, [voice] or [detect] with a bad value taken
+    at its defaults. None where [gateway] or [city] cannot be used or the text is no TOML.
+    """
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, [f"not valid TOML: {error}: mend that place"]) from error
-    problems: list[str] = []
-    problems += [_unknown(key, key, _SECTIONS) for key in raw if key not in _SECTIONS]
-    sections = {
-        name: _convert(_table(raw, name, problems), kind, name, problems)
-        for name, kind in (("gateway", Gateway), ("city", City), ("voice", Voice), ("detect", Detect))
-    }
+        return None, [f"not valid TOML: {error}: mend that place"]
+    problems = [_unknown(key, key, _SECTIONS) for key in raw if key not in _SECTIONS]
+    gateway = _convert(_table(raw, "gateway", problems), Gateway, "gateway", problems)
+    city = _convert(_table(raw, "city", problems), City, "city", problems)
+    voice = _convert(_table(raw, "voice", problems), Voice, "voice", problems)
+    detect = _convert(_table(raw, "detect", problems), Detect, "detect", problems)
     devices = _devices(_table(raw, "devices", problems), drivers, problems)
     bus_settings = _buses(_table(raw, "bus", problems), buses, problems)
-    for device in devices.values():
-        bus = drivers[device.driver][0]
-        if bus not in bus_settings and bus in buses and not any(p.startswith(f"bus.{bus}") for p in problems):
+    asked = {f"bus.{name}" for name in _table(raw, "bus", [])}
+    for bus in sorted({drivers[device.driver][0] for device in devices.values()}):
+        if bus in buses and bus not in bus_settings and f"bus.{bus}" not in asked:
             settings = _convert({}, buses[bus], f"bus.{bus}", problems)
             if settings is not None:
                 bus_settings[bus] = settings
-    if problems:
-        raise ConfigError(path, problems)
-    return Config(**sections, buses=bus_settings, devices=devices, path=path)  # type: ignore[arg-type]
+    if gateway is None or city is None:
+        return None, problems
+    watched = {name: device for name, device in devices.items() if drivers[device.driver][0] in bus_settings}
+    config = Config(gateway=gateway, city=city, voice=voice or Voice(), detect=detect or Detect(),
+                    buses=bus_settings, devices=watched, path=path)
+    return config, problems
 
 
 def _table(raw: dict[str, Any], name: str, problems: list[str]) -> dict[str, Any]:
@@ -63,8 +84,7 @@ def _table(raw: dict[str, Any], name: str, problems: list[str]) -> dict[str, Any
     return {}
 
 
-def _devices(tables: dict[str, Any], drivers: Mapping[str, tuple[str, type[msgspec.Struct]]],
-             problems: list[str]) -> dict[str, Device]:
+def _devices(tables: dict[str, Any], drivers: DriverTypes, problems: list[str]) -> dict[str, Device]:
     devices: dict[str, Device] = {}
     for name, table in tables.items():
         where = f"devices.{name}"
@@ -87,7 +107,7 @@ def _devices(tables: dict[str, Any], drivers: Mapping[str, tuple[str, type[msgsp
     return devices
 
 
-def _buses(tables: dict[str, Any], buses: Mapping[str, type[msgspec.Struct]], problems: list[str]) -> dict[str, Any]:
+def _buses(tables: dict[str, Any], buses: BusTypes, problems: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, table in tables.items():
         where = f"bus.{name}"

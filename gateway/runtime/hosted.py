@@ -54,6 +54,8 @@ class HostedBus:
                 await asyncio.Event().wait()
         finally:
             server.close()
+            if self._spawn:  # whoever started the host, an earlier daemon perhaps: it ends with this one
+                self._send(frames.Refuse("the daemon stops"))
             if self._writer:
                 self._writer.close()
             await server.wait_closed()

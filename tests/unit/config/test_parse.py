@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from gateway.config import ConfigError, load, parse
+from gateway.config import ConfigError, Detect, load, parse, salvage
 
 PATH = Path("/etc/anju/anju.toml")
 
@@ -114,3 +114,25 @@ def test_a_file_that_is_no_text_is_an_error_with_a_cure(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="UTF-8"):
         load(tmp_path / "a.toml", DRIVERS, BUSES)
+
+
+def test_one_bad_device_does_not_keep_the_others_from_watching() -> None:
+    text = GOOD + "[devices.other]\ndriver = 'pola'\n[detect]\ninactivity_h = -1\n"
+    config, told = salvage(text, PATH, DRIVERS, BUSES)
+    assert config is not None
+    assert set(config.devices) == {"wrist"}
+    assert config.detect == Detect()
+    assert len(told) == 2
+
+
+def test_a_device_whose_bus_cannot_be_used_is_left_out() -> None:
+    text = GOOD + "[bus.zigbee]\nport = 3\n[devices.door]\ndriver = 'ias-contact'\nieee = 'x'\n"
+    config, told = salvage(text, PATH, DRIVERS, BUSES)
+    assert config is not None
+    assert set(config.devices) == {"wrist"}
+    assert told == ["bus.zigbee.port: expected `str`, got `int`: change the value"]
+
+
+def test_nothing_is_salvaged_without_a_gateway_or_a_city() -> None:
+    assert salvage(GOOD.replace('id = "cq-0001"', ""), PATH, DRIVERS, BUSES)[0] is None
+    assert salvage("[[[", PATH, DRIVERS, BUSES)[0] is None

@@ -1,0 +1,157 @@
+"""The emulated home: every device, the city's broker and the city itself, each a process, and a gateway configured for it."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hil.resources import control
+from hil.resources.process import Program
+from hil.resources.proxy import Proxy
+from hil.strategies.gateway import Gateway
+
+BRACELET = "C0:5E:A0:00:00:01"
+SOS_PIN, CANCEL_PIN, LIGHT_PIN = 17, 22, 27
+FLAT_INPUT, CORRIDOR_INPUT = 0, 1
+
+_CONFIG = """\
+# The demo's home. Every device in it is emulated and speaks the real one's bytes.
+
+[gateway]
+id = "{id}"
+state_dir = "{folder}/state"
+run_dir = "{folder}/run"
+
+[city]
+host = "127.0.0.1"
+port = {city_port}
+tls = false
+
+[voice]
+language = "{language}"
+output = "wav:{folder}/voice.wav"
+
+[detect]
+vitals_period_s = 2
+
+[bus.ble]
+backend = "{ble_backend}"
+
+[bus.zigbee]
+port = "{folder}/tty-zigbee"
+
+[bus.modbus]
+port = "{folder}/tty-modbus"
+
+[devices.bracelet]
+driver = "polar"
+room = "wrist"
+address = "{bracelet}"
+
+[devices.panel]
+driver = "modbus-inputs"
+room = "kitchen"
+unit = 1
+inputs = {{ "0" = "smoke", "1" = "contact" }}
+
+[devices.sos]
+driver = "gpio-button"
+room = "bedside"
+pin = {sos_pin}
+
+[devices.fine]
+driver = "gpio-button"
+room = "bedside"
+pin = {cancel_pin}
+button = "cancel"
+
+[devices.light]
+driver = "gpio-light"
+room = "bedside"
+pin = {light_pin}
+"""
+
+
+@dataclass
+class Home:
+    """A home in `folder`. `falls`: a file of fall recordings for the bracelet, else it falls by a generator."""
+
+    folder: Path
+    falls: Path | None = None
+    language: str = "zh"
+    gateway_id: str = "demo-home"
+    layer: str = ""  # of Bluetooth: l2 (private D-Bus) or l1 (Bumble backend), as the machine allows
+    programs: dict[str, Program] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def kit(self) -> AsyncIterator["Home"]:
+        """Everything but the gateway, running."""
+        for name in ("state", "run", "ctl", "log"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._stop)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_city())
+                bracelet = group.create_task(self._start_bracelet())
+                group.create_task(self._start("zigbee", "hil.devices.zigbee", "--link", self.folder / "tty-zigbee",
+                                              "--nvram", self.folder / "zigbee-nvram.json"))
+                group.create_task(self._start("modbus", "hil.devices.modbus", "--link", self.folder / "tty-modbus",
+                                              "--unit", 1))
+                group.create_task(self._start("gpio", "hil.devices.gpio"))
+            self.link = await stack.enter_async_context(Proxy("127.0.0.1", self.ports["broker"]))
+            self.gateway = Gateway(self._write_config(), self.folder / "run", self.folder / "log" / "gateway.log",
+                                   bracelet.result() | {"ANJU_BENCH_GPIO": str(self.socket("gpio")),
+                                                        "GPIOZERO_PIN_FACTORY": "bench"})
+            stack.push_async_callback(self.gateway.program.stop)
+            yield self
+
+    def socket(self, name: str) -> Path:
+        return self.folder / "ctl" / f"{name}.sock"
+
+    async def do(self, name: str, op: str, timeout_s: float = 10.0, **arguments: Any) -> dict[str, Any]:
+        """Do something to a device, the broker or the city."""
+        return await control.call(self.socket(name), op, timeout_s, **arguments)
+
+    async def _start(self, name: str, module: str, *arguments: object) -> dict[str, Any]:
+        program = Program.module(module, "--control", self.socket(name), *arguments,
+                                 log=self.folder / "log" / f"{name}.log")
+        self.programs[name] = program
+        return await program.start_ready()
+
+    async def _start_city(self) -> None:
+        ready = await self._start("broker", "hil.cloud.broker", "--port", 0)
+        self.ports["broker"] = ready["port"]
+        await self._start("city", "hil.cloud", "--host", "127.0.0.1", "--port", ready["port"],
+                          "--db", self.folder / "city.db")
+
+    async def _start_bracelet(self) -> dict[str, str]:
+        """Start the radio side; return the environment that leads the gateway to it."""
+        self.layer = "l2" if shutil.which("dbus-daemon") else "l1"
+        falls = ("--falls", self.falls) if self.falls else ()
+        ready = await self._start("bracelet", "hil.devices.bracelet", "--mode", self.layer, "--address", BRACELET, *falls)
+        if self.layer == "l2":
+            return {"DBUS_SYSTEM_BUS_ADDRESS": ready["dbus_address"]}
+        return {"ANJU_BENCH_HCI": f"tcp-client:127.0.0.1:{ready['hci_port']}"}
+
+    def _write_config(self) -> Path:
+        path = self.folder / "anju.toml"
+        path.write_text(_CONFIG.format(
+            id=self.gateway_id, folder=self.folder, city_port=self.link.port, language=self.language,
+            ble_backend="bluez" if self.layer == "l2" else "bumble", bracelet=BRACELET,
+            sos_pin=SOS_PIN, cancel_pin=CANCEL_PIN, light_pin=LIGHT_PIN))
+        return path
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(program.stop() for program in self.programs.values()))
+
+
+def falls_recordings() -> Path | None:
+    """The recordings of real falls beside the project ($ANJU_SHARED or ../shared), None where they are not."""
+    shared = Path(os.environ.get("ANJU_SHARED", Path(__file__).parents[3] / "shared"))
+    path = shared / "data" / "falls" / "umafall_dev.npz"
+    return path if path.exists() else None
