@@ -106,7 +106,7 @@ def test_a_value_where_a_table_belongs_is_told(text: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_an_error_with_a_cure(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read.*--config"):
+    with pytest.raises(ConfigError, match=r"cannot be read.*--config"):
         load(tmp_path / "none.toml", DRIVERS, BUSES)
 
 
