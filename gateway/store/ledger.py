@@ -40,11 +40,12 @@ class LaneCount:
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """One outbox row as it lies on disk."""
+    """One outbox row as it lies on disk. `settled`: what the city had acknowledged of its lane when it was read."""
 
     epoch: str
     lane: Lane
     seq: int
+    settled: int
     id: str
     body: bytes
 
@@ -125,7 +126,7 @@ class Ledger:
                 "SELECT seq, id, body FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
                 (lane, after[lane], limit - len(rows)),
             )
-            rows += [RawRow(self.epoch, lane, seq, row_id, body) for seq, row_id, body in found]
+            rows += [RawRow(self.epoch, lane, seq, self.settled[lane], row_id, body) for seq, row_id, body in found]
         return rows
 
     def settle(self, lane: Lane, upto: int, last_id: str) -> list[str] | None:

@@ -26,11 +26,15 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event on its way, with the number it got when it was committed."""
+    """One event on its way, with the number it got when it was committed.
+
+    `settled`: the number up to which the city had acknowledged this lane when the row was read.
+    """
 
     epoch: str
     lane: Lane
     seq: int
+    settled: int
     event: Event
 
 
@@ -130,7 +134,7 @@ class Store:
     async def next_rows(self, after: Mapping[Lane, int], limit: int) -> list[Row]:
         """Return up to `limit` rows of the lanes in `after` beyond those numbers: alarms first, each lane in order."""
         rows: list[RawRow] = await self._thread.submit(lambda ledger: ledger.next_rows(after, limit))
-        return [Row(row.epoch, row.lane, row.seq, _event(row)) for row in rows]
+        return [Row(row.epoch, row.lane, row.seq, row.settled, _event(row)) for row in rows]
 
     async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "") -> list[str]:
         """Delete what the city's application has, and return the ids.

@@ -1,0 +1,286 @@
+"""Uplink: from the outbox to the city and back.
+
+It reads only the outbox (and its stand-in in memory while the disk is out), sends alarm before event before telemetry,
+tells `on_sent` at the broker's PUBACK and `on_received` once the city's application has acknowledged and the rows are
+settled. Both may be told the same id again after a resend. Neither may block or raise.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.config.schema import City
+from gateway.model.event import Event, Lane
+from gateway.model.time import ClockQuality, Stamp
+from gateway.store import Row, Store, StoreError
+from gateway.sync import wire
+from gateway.sync.commands import Commands, Obey
+from gateway.sync.errors import NoAnswer, SessionError
+from gateway.sync.pause import pause_s
+from gateway.sync.session import V5, VERSION_NAME, Session, connect
+from gateway.sync.volatile import VolatileOutbox
+from gateway.sync.window import Window, waits
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 20.0  # without an acknowledgement for so long everything unsettled is sent again
+ROUNDS = 3  # and after so many rounds the connection itself is doubted
+STORE_RETRY_S = 5.0
+
+Tell = Callable[[Sequence[str]], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters since the start."""
+
+    sent: int = 0
+    received: int = 0
+    resent_rounds: int = 0
+    reconnects: int = 0
+    garbage: int = 0
+
+
+class Uplink:
+    """The gateway's voice to the city. run() for ever; offer() what the disk did not take; health() for people."""
+
+    def __init__(self, store: Store, city: City, gateway: str, *, now: Callable[[], Stamp], rng: Callable[[], float],
+                 on_sent: Tell, on_received: Tell, on_command: Obey,
+                 sleep: Callable[[float], Awaitable[object]] = asyncio.sleep, answer_s: float = ANSWER_S) -> None:
+        self._store = store
+        self._city = city
+        self._gateway = gateway
+        self._now = now
+        self._rng = rng
+        self._sleep = sleep
+        self._answer_s = answer_s
+        self._on_sent = on_sent
+        self._on_received = on_received
+        self._commands = Commands(store, now, on_command, sleep)
+        self._volatile = VolatileOutbox()
+        self._wake = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._tally = Tally()
+        self._version = V5
+        self._session: Session | None = None
+        self._since_s = now().mono_s
+        self._error: SessionError | StoreError | None = None
+        self._windows: list[Window] = []
+        self._in_flight = 0
+        self._progress_s = 0.0
+        store.on_append(self._appended)
+
+    def offer(self, events: Sequence[Event]) -> None:
+        """Send these without the disk. Raises TypeError where an event's data cannot travel."""
+        self._volatile.put(events)
+        self._appended()
+
+    async def run(self) -> None:
+        """Keep talking until cancelled. Anything but a lost connection or a failing disk is raised."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._commands.run(), name="commands")
+            group.create_task(self._keep_connected(), name="session")
+
+    def health(self) -> dict[str, Any]:
+        """What `anju status` shows, JSON-able."""
+        counts = self._store.counts()
+        error = self._error
+        return {
+            "connected": self._session is not None,
+            "state": self._state(),
+            "since_mono_s": self._since_s,
+            "broker": f"{self._city.host}:{self._city.port}",
+            "tls": self._city.tls,
+            "mqtt": VERSION_NAME[self._version],
+            "waiting": {lane.name.lower(): counts[lane].waiting + self._volatile.waiting(lane) for lane in Lane},
+            "in_memory_only": sum(self._volatile.waiting(lane) for lane in Lane),
+            "refused_in_memory": self._volatile.refused,
+            "sent": self._tally.sent,
+            "received": self._tally.received,
+            "resent_rounds": self._tally.resent_rounds,
+            "reconnects": self._tally.reconnects,
+            "garbage": self._tally.garbage,
+            "reason": error.reason if error else "",
+            "cure": error.cure if error else "",
+        }
+
+    def _state(self) -> str:
+        if isinstance(self._error, SessionError):
+            return self._error.state
+        if self._error is not None:
+            return "store_unusable"
+        return "connecting" if self._session is None else "connected"
+
+    def _appended(self) -> None:
+        self._wake.set()
+        if self._alarm_waits():
+            self._hurry.set()
+
+    def _alarm_waits(self) -> bool:
+        return bool(self._store.counts()[Lane.ALARM].waiting or self._volatile.waiting(Lane.ALARM))
+
+    async def _keep_connected(self) -> None:
+        attempt = 0
+        while True:
+            before = self._tally.received
+            try:
+                await self._converse()
+            except* SessionError as group:
+                self._lost(_first(group))
+            attempt = 0 if self._tally.received > before else attempt + 1
+            await self._pause(pause_s(max(attempt - 1, 0), self._alarm_waits(), self._rng()))
+
+    def _lost(self, error: SessionError) -> None:
+        if self._session is not None or self._error is None or self._error.reason != error.reason:
+            log.warning("city out of reach state=%s reason=%r cure=%r", error.state, error.reason, error.cure)
+        if self._session is not None:
+            self._since_s = self._now().mono_s
+        self._session, self._error = None, error
+        self._windows, self._in_flight = [], 0
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait; a new alarm ends it, though never within the first half second of it."""
+        self._hurry.clear()
+        await self._sleep(min(seconds, 0.5))
+        if seconds <= 0.5:
+            return
+        rest = asyncio.ensure_future(self._sleep(seconds - 0.5))
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        try:
+            await asyncio.wait([rest, hurry], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            rest.cancel()
+            hurry.cancel()
+
+    async def _converse(self) -> None:
+        check_dates = self._now().quality is not ClockQuality.UNSET
+        async with connect(self._city, self._gateway, check_dates, self._version) as session:
+            await session.subscribe(wire.ack_topic(self._gateway), wire.command_topic(self._gateway))
+            self._begin(session)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._receive(session), name="receive")
+                group.create_task(self._watch(), name="watch")
+                await self._send(session, group)
+
+    def _begin(self, session: Session) -> None:
+        self._tally.reconnects += 1
+        self._session, self._version, self._error = session, session.version, None
+        self._since_s = self._progress_s = self._now().mono_s
+        self._windows = [Window(self._volatile.epoch), Window(self._store.epoch)]
+        self._in_flight = 0
+        self._wake.set()
+        log.info("city connected broker=%s:%d mqtt=%s", self._city.host, self._city.port, VERSION_NAME[session.version])
+
+    async def _send(self, session: Session, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._wake.clear()
+            for place in range(len(self._windows)):
+                while rows := await self._rows(place, session):
+                    for row in rows:
+                        self._in_flight += 1
+                        group.create_task(self._publish(row, session), name="publish")
+            await self._wait(STORE_RETRY_S if isinstance(self._error, StoreError) else None)
+
+    async def _rows(self, place: int, session: Session) -> list[Row]:
+        free = session.in_flight - self._in_flight
+        lanes = self._windows[place].open_lanes(free)
+        if not lanes:
+            return []
+        try:
+            rows = await (self._store if place else self._volatile).next_rows(lanes, free)
+        except StoreError as error:
+            self._error = error
+            return []
+        if place and isinstance(self._error, StoreError):
+            self._error = None
+        if rows and rows[0].epoch != self._windows[place].epoch:  # a new file, or the old one was renumbered
+            self._windows[place] = Window(rows[0].epoch)
+            return await self._rows(place, session)
+        return self._admitted(place, rows, free)
+
+    def _admitted(self, place: int, rows: list[Row], free: int) -> list[Row]:
+        """Keep of what was read what the window lets through, row by row."""
+        if not waits(self._windows):
+            self._progress_s = self._now().mono_s  # the city's time to answer begins
+        admitted: list[Row] = []
+        for row in rows:
+            if row.lane in self._windows[place].open_lanes(free - len(admitted)):
+                self._windows[place].departed(row.lane, row.seq)
+                admitted.append(row)
+        return admitted
+
+    async def _publish(self, row: Row, session: Session) -> None:
+        payload = wire.encode(row, gateway=self._gateway, now=self._now(), online_since_s=self._since_s)
+        await session.publish(wire.up_topic(self._gateway, row.lane), payload)
+        self._in_flight -= 1
+        self._tally.sent += 1
+        self._on_sent([row.event.id])
+        self._wake.set()
+
+    async def _wait(self, limit_s: float | None) -> None:
+        if limit_s is None:
+            await self._wake.wait()
+            return
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _receive(self, session: Session) -> None:
+        acks, commands = wire.ack_topic(self._gateway), wire.command_topic(self._gateway)
+        async for message in session.messages():
+            try:
+                if message.topic == acks:
+                    await self._acknowledged(wire.decode_ack(message.payload))
+                elif message.topic == commands and not message.retained:  # a retained command is of unknown age
+                    await self._commands.receive(message.payload)
+                else:
+                    self._tally.garbage += 1
+            except wire.WireError as error:
+                self._tally.garbage += 1
+                log.warning("refused topic=%s reason=%r", message.topic, str(error))
+            except StoreError as error:  # the city repeats what it got no answer to
+                log.warning("not kept topic=%s reason=%r", message.topic, str(error))
+
+    async def _acknowledged(self, ack: wire.Ack) -> None:
+        lane = ack.of_lane
+        source = self._volatile if ack.epoch == self._volatile.epoch else self._store
+        ids = await source.settle(ack.epoch, lane, ack.upto, ack.id)
+        for window in self._windows:
+            if window.epoch == ack.epoch and window.settled(lane, ack.upto):
+                self._progress_s = self._now().mono_s
+        if isinstance(self._error, NoAnswer):
+            self._error = None
+        if ids:
+            self._tally.received += len(ids)
+            self._on_received(ids)
+        self._wake.set()
+
+    async def _watch(self) -> None:
+        """Send again what got no acknowledgement in time; doubt the connection when that does not help."""
+        rounds = 0
+        while True:
+            await self._sleep(self._answer_s / 4)
+            now_s = self._now().mono_s
+            if not waits(self._windows) or now_s - self._progress_s < self._answer_s:
+                rounds = rounds if waits(self._windows) else 0
+                continue
+            rounds += 1
+            silence = NoAnswer(f"the city's application has acknowledged nothing for {self._answer_s * rounds:.0f} s",
+                               "tell the city's platform: its broker works, its application does not answer")
+            if rounds == ROUNDS:
+                raise silence
+            self._error = silence
+            self._progress_s = now_s
+            self._tally.resent_rounds += 1
+            for window in self._windows:
+                window.rewind()
+            self._wake.set()
+
+
+def _first(group: BaseExceptionGroup[SessionError]) -> SessionError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
