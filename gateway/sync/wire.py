@@ -64,7 +64,7 @@ class Ack(msgspec.Struct, frozen=True):
 
     epoch: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     lane: LaneName
-    upto: Annotated[int, msgspec.Meta(ge=1, lt=2**63)]
+    upto: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     id: Annotated[str, msgspec.Meta(max_length=256)] = ""
 
     @property
