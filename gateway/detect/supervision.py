@@ -1,0 +1,47 @@
+"""Supervision: which devices really watch, told when it changes and not at every flutter of a radio link. Pure.
+
+A return of cover is told at once, a loss after GRACE_S: a bracelet's link drops for seconds many times a day, and
+EN 50134-2 asks for supervision over hours, not seconds.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from gateway.model.device import COVERED, DeviceState, DeviceStatus
+
+GRACE_S = 10.0
+
+_ABSENT = frozenset({DeviceState.SEARCHING, DeviceState.STARTING, DeviceState.LOST})
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """How one device stands: its kind of cover, since when, and which kind was told last."""
+
+    kind: str
+    since_mono_s: float
+    told: str | None = None
+
+
+State = dict[str, Watch]
+
+
+def kind_of(state: DeviceState) -> str:
+    """Name the kind of cover: up, absent (searching, starting or lost), silent, rejected or blind."""
+    return "up" if state in COVERED else "absent" if state in _ABSENT else state.value
+
+
+def step(state: State, statuses: Iterable[DeviceStatus], now_mono_s: float) -> tuple[State, list[DeviceStatus]]:
+    """Look at every device's status; return the new state and the statuses that are worth telling."""
+    new: State = {}
+    tell: list[DeviceStatus] = []
+    for status in statuses:
+        kind = kind_of(status.state)
+        watch = state.get(status.device) or Watch(kind, now_mono_s)
+        if watch.kind != kind:
+            watch = Watch(kind, now_mono_s, watch.told)
+        if watch.told != kind and (kind == "up" or now_mono_s - watch.since_mono_s >= GRACE_S):
+            watch = Watch(kind, watch.since_mono_s, kind)
+            tell.append(status)
+        new[status.device] = watch
+    return new, tell
