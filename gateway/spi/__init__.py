@@ -7,10 +7,11 @@ port, runs one session of the driver over it, and restarts the session when it e
 Version 1. A change that breaks a driver raises SPI_VERSION.
 """
 
+from gateway.model.light import LightPattern
 from gateway.spi.bus import Bus, BusContext, BusKind
 from gateway.spi.driver import Driver, Link
 from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
-from gateway.spi.orders import Light, LightPattern, Order
+from gateway.spi.orders import Light, Order
 from gateway.spi.ports import (
     Attribute,
     BlePeer,
