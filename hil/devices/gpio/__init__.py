@@ -1,0 +1,1 @@
+"""An emulated GPIO header: a board in a process of its own, and the gpiozero pin factory that connects to it."""
