@@ -106,8 +106,8 @@ class Ledger:
 
     def accept_command(self, command_id: str, body: bytes) -> bool:
         """Keep a command; False where it was accepted before."""
-        run = self.connection.execute
-        return run("INSERT OR IGNORE INTO inbox (id, body) VALUES (?, ?)", (command_id, body)).rowcount == 1
+        insert = "INSERT INTO inbox (id, body) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+        return self.connection.execute(insert, (command_id, body)).rowcount == 1
 
     def finish_command(self, command_id: str) -> None:
         self.connection.execute("UPDATE inbox SET done = 1 WHERE id = ?", (command_id,))

@@ -55,7 +55,7 @@ class StoreThread:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ledger: Ledger | None = None
         self._inode = 0
-        self.closed = False
+        self._closed = False
         self._ended: asyncio.Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
@@ -64,7 +64,7 @@ class StoreThread:
                ) -> asyncio.Future[Any]:
         """Queue work; `writes` in a transaction shared with others, `wakes` the uplink once it is committed."""
         future: asyncio.Future[Any] = self._loop.create_future()
-        if self.closed:
+        if self._closed:
             future.set_exception(StoreClosed("the store is closed", "start the service again"))
         else:
             self._jobs.put(_Job(work, future, writes, durable, wakes))
@@ -72,9 +72,8 @@ class StoreThread:
 
     async def close(self) -> None:
         """Finish what was submitted, then close the file."""
-        if not self.closed:
-            self.closed = True
-            self._jobs.put(None)
+        self._closed = True
+        self._jobs.put(None)
         await asyncio.shield(self._ended)
 
     def fault(self, reason: str, cure: str) -> None:
@@ -168,7 +167,7 @@ class StoreThread:
     def _failed(self, error: Exception) -> StoreError:
         """Bring the connection back to a state from which the next job can go on."""
         if isinstance(error, StoreNewer):
-            self.closed = True
+            self._closed = True
         if is_corrupt(error):
             self._drop()
             try:

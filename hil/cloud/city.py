@@ -5,6 +5,7 @@ Written from docs/protocol.md; it shares no code with the gateway.
 
 import asyncio
 import json
+import socket
 import ssl
 import statistics
 import time
@@ -20,6 +21,7 @@ from hil.cloud.ledger import Book, LaneAck
 from hil.resources.control import ControlError
 
 _RECONNECT_S = 0.3
+_NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 _REPEAT_COMMAND_S = 3.0
 _BATCH = 256
 _RESULT = "anju.command.result"
@@ -60,7 +62,7 @@ class City:
         host, port, tls = self._where
         # The broker keeps our queue while we are away; the protocol works without that too, only slower.
         async with aiomqtt.Client(host, port, identifier="anju-city", clean_session=False, tls_context=tls,
-                                  keepalive=20, queue_type=_Stamped) as client:  # type: ignore[arg-type]
+                                  keepalive=20, queue_type=_Stamped, socket_options=_NO_DELAY) as client:  # type: ignore[arg-type]
             client.pending_calls_threshold = 1000
             await client.subscribe("anju/v1/+/up/+", qos=1)
             self._client = client

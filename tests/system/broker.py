@@ -75,7 +75,7 @@ class Mosquitto:
 
     async def start(self) -> None:
         config = self.folder / f"mosquitto-{self.port}.conf"
-        lines = [f"listener {self.port} {HOST}", "persistence false", "log_type none"]
+        lines = [f"listener {self.port} {HOST}", "persistence false", "log_type none", "set_tcp_nodelay true"]
         lines += [] if any(line.startswith("allow_anonymous") for line in self.extra) else ["allow_anonymous true"]
         config.write_text("\n".join(lines + self.extra) + "\n")
         self._child = await asyncio.create_subprocess_exec(

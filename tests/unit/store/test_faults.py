@@ -1,0 +1,156 @@
+"""The store on bad disks and bad files: it says so, loses nothing it took, and comes back by itself."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.model.event import Lane
+from gateway.store import Store, StoreUnwritable
+from tests.unit.store.kit import event
+
+ALL = dict.fromkeys(Lane, 0)
+
+
+async def test_a_file_that_is_no_database_is_set_aside_and_a_new_one_started(tmp_path: Path) -> None:
+    (tmp_path / "anju.db").write_bytes(b"what is this" * 1000)
+    store = await Store.open(tmp_path)
+    await store.append([event("a")])
+    assert (tmp_path / "anju.db.damaged-1").read_bytes() == b"what is this" * 1000
+    assert "set aside as anju.db.damaged-1" in store.faults()[0].reason
+    assert store.trouble is None
+    await store.close()
+
+
+async def test_a_second_damage_does_not_overwrite_what_was_set_aside_before(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / "anju.db").write_bytes(f"garbage {number}".encode() * 1000)
+        await (await Store.open(tmp_path)).close()
+        (tmp_path / "anju.db").unlink()
+    assert (tmp_path / "anju.db.damaged-1").read_bytes().startswith(b"garbage 1")
+    assert (tmp_path / "anju.db.damaged-2").read_bytes().startswith(b"garbage 2")
+
+
+async def test_pages_damaged_within_the_file_are_found_at_the_start(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event(f"e{n}") for n in range(500)])
+    await store.close()
+    path = tmp_path / "anju.db"
+    content = bytearray(path.read_bytes())
+    content[8192:len(content) // 2] = b"\xa5" * (len(content) // 2 - 8192)
+    path.write_bytes(content)
+    store = await Store.open(tmp_path)
+    await store.append([event("new")])
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["new"]
+    assert len(store.faults()) == 1
+    await store.close()
+
+
+async def test_a_torn_journal_loses_at_most_its_tail(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    for n in range(10):
+        await store.append([event(f"e{n}")])
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("anju.db", "anju.db-wal"):
+        shutil.copy(tmp_path / name, copy / name)
+    await store.close()
+    with (copy / "anju.db-wal").open("r+b") as wal:
+        wal.truncate(wal.seek(0, os.SEEK_END) - 1000)
+    again = await Store.open(copy)
+    assert [row.event.id for row in await again.next_rows(ALL, 20)] == [f"e{n}" for n in range(9)]
+    assert again.faults() == ()
+    await again.close()
+
+
+async def test_a_file_removed_under_the_store_is_noticed_and_a_new_one_made(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event("a")])
+    epoch = store.epoch
+    for path in tmp_path.glob("anju.db*"):
+        path.unlink()
+    await store.append([event("b")])
+    assert (tmp_path / "anju.db").exists()
+    assert store.epoch != epoch
+    assert "removed or replaced" in store.faults()[0].reason
+    await store.close()
+
+
+async def test_a_folder_that_cannot_be_made_opens_a_store_in_trouble_which_heals(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.write_text("a file in the way")
+    store = await Store.open(folder)
+    assert isinstance(store.trouble, StoreUnwritable)
+    with pytest.raises(StoreUnwritable, match="check that state_dir is mounted writable"):
+        await store.append([event("a")])
+    folder.unlink()
+    await store.append([event("a")])
+    assert store.trouble is None
+    assert [row.seq for row in await store.next_rows(ALL, 10)] == [1]
+    await store.close()
+
+
+_ON_SMALL_DISK = """
+import asyncio, subprocess, sys
+from pathlib import Path
+from gateway.model.event import Lane
+from gateway.store import Store, StoreFull, StoreUnwritable
+from tests.unit.store.kit import event
+disk = Path(sys.argv[1])
+ALL = dict.fromkeys(Lane, 0)
+async def refused(store, kind, name):
+    try:
+        await store.append([event(name)])
+    except kind as error:
+        return str(error)
+    raise AssertionError(f"{kind.__name__} expected")
+async def main():
+    store = await Store.open(disk)
+    await store.append([event("before")])
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    kept = []
+    for n in range(500):
+        try:
+            await store.append([event(f"while-{n}")])
+        except StoreFull as error:
+            print("full:", error)
+            break
+        kept.append(f"while-{n}")
+    else:
+        raise AssertionError("the disk never was full")
+    filler.unlink()
+    await store.append([event("after")])
+    await store.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    store = await Store.open(disk)
+    print("read-only:", await refused(store, StoreUnwritable, "no"))
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    await store.append([event("at-last")])
+    ids = [row.event.id for row in await store.next_rows(ALL, 1000)]
+    assert ids == ["before", *kept, "after", "at-last"], ids
+    assert [row.seq for row in await store.next_rows(ALL, 1000)] == list(range(1, len(ids) + 1))
+    await store.close()
+asyncio.run(main())
+"""
+
+
+def test_a_full_and_a_read_only_disk_refuse_and_then_take_again(tmp_path: Path) -> None:
+    """On a real small file system, in a mount namespace of its own."""
+    unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode and not os.environ.get("CI"):
+        pytest.skip("this machine lets nobody mount: run as root or allow user namespaces")
+    script = 'mount -t tmpfs -o size=400k tmpfs "$0" && exec "$1" -c "$2" "$0"'
+    done = subprocess.run([*unshare, "sh", "-c", script, str(tmp_path), sys.executable, _ON_SMALL_DISK],
+                          capture_output=True, text=True, timeout=50, check=False, cwd=Path(__file__).parents[3])
+    assert done.returncode == 0, done.stderr
+    assert "full: no space left for the database: free space" in done.stdout
+    assert "read-only: the database cannot be written" in done.stdout
