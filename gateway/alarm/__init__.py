@@ -1,0 +1,34 @@
+"""The alarm's life: what the gateway does and tells from a finding until somebody has answered. Pure."""
+
+from gateway.alarm.effects import Append, Effect, Say, Show
+from gateway.alarm.life import (
+    Alarms,
+    CancelPressed,
+    Closed,
+    Input,
+    Raised,
+    Received,
+    Rules,
+    Sent,
+    Tick,
+    decide,
+    light,
+)
+
+__all__ = [
+    "Alarms",
+    "Append",
+    "CancelPressed",
+    "Closed",
+    "Effect",
+    "Input",
+    "Raised",
+    "Received",
+    "Rules",
+    "Say",
+    "Sent",
+    "Show",
+    "Tick",
+    "decide",
+    "light",
+]

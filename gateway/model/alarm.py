@@ -27,9 +27,9 @@ class Alarm(msgspec.Struct, frozen=True):
     id: str
     state: AlarmState
     finding: Finding
-    changed: Stamp
+    changed: Stamp  # when the state last changed, or a new boot took the alarm over
     repeats: int = 0  # further findings of the same kind and device that came while it was fresh
-    last_mono_s: float = 0.0  # of the newest finding, on the boot of `changed`
+    last_mono_s: float = 0.0  # of the newest finding, on the boot of `finding.at`
     told: int = 1  # events about it so far; the next one's id is "<id>/<told>"
     unreachable: int = 0  # times the resident has heard that the centre does not answer
     remind_mono_s: float = 0.0  # when that is said next, on the boot of `changed`

@@ -1,0 +1,32 @@
+"""What decide() asks the runtime to do. Effects are independent: none waits for another."""
+
+import msgspec
+
+from gateway.model.alarm import Alarm
+from gateway.model.event import Event
+from gateway.model.finding import FindingKind
+from gateway.model.light import LightPattern
+from gateway.model.prompt import Prompt
+
+
+class Append(msgspec.Struct, frozen=True):
+    """Commit these events, which may be none, and the alarm's snapshot in one transaction."""
+
+    events: tuple[Event, ...]
+    alarm: Alarm
+
+
+class Say(msgspec.Struct, frozen=True):
+    """Speak a prompt about an alarm of this kind."""
+
+    prompt: Prompt
+    kind: FindingKind
+
+
+class Show(msgspec.Struct, frozen=True):
+    """Let every status light show this pattern until the next Show."""
+
+    pattern: LightPattern
+
+
+Effect = Append | Say | Show

@@ -1,0 +1,50 @@
+"""What the city hears of an alarm: one event each, all in the alarm lane, so that they keep their order.
+
+The first event's id is the alarm's own; every further one is "<alarm id>/<n>" with n = 1, 2, 3, ... by Alarm.told,
+which is committed together with the event: an id is never given twice. The data is that of `anju.alarm.raised`, always
+whole, so that a centre which missed the beginning can act on any of them; some events add keys of their own.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.model.alarm import Alarm
+from gateway.model.event import Event, EventType, Lane
+from gateway.model.finding import CODES_OF, Finding, FindingKind
+from gateway.model.time import Stamp
+
+
+def raised(alarm: Alarm, rooms: Mapping[str, str]) -> Event:
+    """The event that first tells the alarm."""
+    finding = alarm.finding
+    return Event(alarm.id, EventType.ALARM_RAISED, Lane.ALARM, finding.device, finding.at, data(alarm, finding, rooms))
+
+
+def further(
+    alarm: Alarm, type_: str, at: Stamp, rooms: Mapping[str, str], finding: Finding | None = None, **more: Any
+) -> tuple[Alarm, Event]:
+    """The alarm, with one event more counted, and that event. `finding`: a newer one than the alarm's own."""
+    about = finding or alarm.finding
+    event = Event(f"{alarm.id}/{alarm.told}", type_, Lane.ALARM, about.device, at, data(alarm, about, rooms) | more)
+    return msgspec.structs.replace(alarm, told=alarm.told + 1), event
+
+
+def data(alarm: Alarm, finding: Finding, rooms: Mapping[str, str]) -> dict[str, Any]:
+    """Data common to the events of an alarm. `rooms`: device -> room, for those whose room is known."""
+    told: dict[str, Any] = {
+        "alarm": alarm.id,
+        "kind": finding.kind.value,
+        "device": finding.device,
+        "score": finding.score,
+        "words": finding.words,
+        "evidence": dict(finding.evidence),
+        "codes": msgspec.to_builtins(CODES_OF[finding.kind]),
+        "repeats": alarm.repeats,
+        "state": alarm.state.value,
+        "test": finding.kind is FindingKind.TEST,
+    }
+    if room := rooms.get(finding.device):
+        told["room"] = room
+    return told

@@ -1,0 +1,254 @@
+"""The alarm's life as a table, and decide(), which follows it.
+
+    state      Sent            Received            Closed            CancelPressed in time   CancelPressed late
+    raised     sent, "sent"    received, "..."     closed, event     cancelled, event        stays, event, "well noted"
+    sent       -               received, "..."     closed, event     cancelled, event        stays, event, "well noted"
+    received   -               -                   closed, event     cancelled, event        stays, event, "well noted"
+    closed and cancelled are the end: the alarm is no longer among the open ones, and what comes about it is ignored.
+
+Theory
+    "Sent" is the broker's PUBACK: nobody has promised anything. "Received" is the acknowledgement of the city's
+    application, and the only thing on which the voice may say that the centre has it. Both may come in either order.
+    An input for an alarm that is not open is an echo of something already done (a resend's PUBACK, a command sent
+    twice): it changes nothing. So decide() may be given every input again after a crash.
+
+Rules
+ 1. Every finding becomes an event. Of the same kind and device within REPEAT_S of the last while that alarm is open it
+    repeats the alarm (one alarm, one more event), and the resident hears again how the alarm stands.
+ 2. "I am fine" ends every open alarm whose kind has a window that is still open; the window runs from the newest
+    finding, which was the last thing the resident heard. All others stay open, the centre is told, and the resident
+    hears that it may still call. Smoke, gas, carbon monoxide and water have no window.
+ 3. While an alarm is open and not received the resident hears UNREACHABLE after UNREACHABLE_S, then after pauses that
+    double up to UNREACHABLE_MAX_S.
+ 4. A TEST goes the whole way. Received and not closed by the centre, it is closed by the gateway after TEST_OPEN_S.
+ 5. After a reboot monotonic time begins anew: an alarm of another boot has no open window, no finding repeats it, and
+    its reminder starts again. Nothing is said for it only because the gateway started.
+"""
+
+import math
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.alarm import events
+from gateway.alarm.effects import Append, Effect, Say, Show
+from gateway.model.alarm import Alarm, AlarmState
+from gateway.model.event import EventType
+from gateway.model.finding import Finding, FindingKind
+from gateway.model.light import LightPattern
+from gateway.model.prompt import Prompt
+from gateway.model.time import Stamp
+
+REPEAT_S = 30.0
+UNREACHABLE_S = 30.0
+"""The centre's answer is due within 10 s (GB 26875.1-2011, 4.1); three times that and the resident must know."""
+UNREACHABLE_MAX_S = 600.0
+TEST_OPEN_S = 60.0
+
+Alarms = Mapping[str, Alarm]
+"""The open alarms by id; never changed in place."""
+
+
+class Raised(msgspec.Struct, frozen=True):
+    """A detector found something. `id`: unique for ever; it becomes the alarm's, should this be a new one."""
+
+    finding: Finding
+    id: str
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """The broker has the event of this id (PUBACK)."""
+
+    id: str
+
+
+class Received(msgspec.Struct, frozen=True):
+    """The city's application has the event of this id."""
+
+    id: str
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """The centre has dealt with the alarm. `by`: the command's id, or who else."""
+
+    id: str
+    by: str
+
+
+class CancelPressed(msgspec.Struct, frozen=True):
+    """The resident says "I am fine" on this device."""
+
+    device: str
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Time went on. Once a second is ample."""
+
+
+Input = Raised | Sent | Received | Closed | CancelPressed | Tick
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the configuration decides.
+
+    `cancel_s`: kind -> window in which "I am fine" ends it; a kind that it cannot end is not in it.
+    `rooms`: device -> room.
+    """
+
+    cancel_s: dict[FindingKind, float] = {
+        FindingKind.SOS: 10.0,
+        FindingKind.FALL: 20.0,
+        FindingKind.INACTIVITY: 120.0,
+        FindingKind.TEST: 10.0,
+    }
+    rooms: dict[str, str] = {}
+
+
+DEFAULT = Rules()
+
+MOVES: dict[tuple[AlarmState, type[Sent] | type[Received]], tuple[AlarmState, Prompt]] = {
+    (AlarmState.RAISED, Sent): (AlarmState.SENT, Prompt.SENT),
+    (AlarmState.RAISED, Received): (AlarmState.RECEIVED, Prompt.RECEIVED),
+    (AlarmState.SENT, Received): (AlarmState.RECEIVED, Prompt.RECEIVED),
+}
+"""What the way to the centre does to a state; any other pair changes nothing."""
+
+STANDS: dict[AlarmState, Prompt] = {
+    AlarmState.RAISED: Prompt.RAISED,
+    AlarmState.SENT: Prompt.RAISED,
+    AlarmState.RECEIVED: Prompt.RECEIVED,
+}
+"""What the resident hears when a finding repeats an alarm in this state."""
+
+
+def decide(alarms: Alarms, happened: Input, now: Stamp, rules: Rules = DEFAULT) -> tuple[Alarms, list[Effect]]:
+    """Return the open alarms after this input and what is to be done, the most urgent first."""
+    before = {id_: _on_this_boot(alarm, now) for id_, alarm in alarms.items()}
+    after, effects = _happened(before, happened, now, rules)
+    if light(after) != light(before):
+        effects.insert(0, Show(light(after)))
+    return after, effects
+
+
+def light(alarms: Alarms) -> LightPattern:
+    """What the status light shows for these open alarms."""
+    states = {alarm.state for alarm in alarms.values()}
+    if states & {AlarmState.RAISED, AlarmState.SENT}:
+        return LightPattern.FAST
+    return LightPattern.SLOW if states else LightPattern.STEADY
+
+
+def _happened(alarms: Alarms, happened: Input, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
+    match happened:
+        case Raised(finding=finding, id=id_):
+            return _raised(alarms, finding, id_, now, rules)
+        case Sent(id=id_) | Received(id=id_):
+            return _moved(alarms, id_, type(happened), now)
+        case Closed(id=id_, by=by):
+            return _closed(alarms, id_, by, now, rules)
+        case CancelPressed(device=device):
+            return _cancelled(alarms, device, now, rules)
+        case Tick():
+            return _ticked(alarms, now, rules)
+
+
+def _raised(alarms: Alarms, finding: Finding, id_: str, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
+    """Rule 1."""
+    old = next((alarm for alarm in alarms.values() if alarm.id == id_ or _repeats(alarm, finding, now)), None)
+    if old is None:
+        alarm = Alarm(id_, AlarmState.RAISED, finding, now, last_mono_s=now.mono_s,
+                      remind_mono_s=now.mono_s + UNREACHABLE_S)
+        event = events.raised(alarm, rules.rooms)
+        return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind), Append((event,), alarm)]
+    counted = msgspec.structs.replace(old, repeats=old.repeats + 1, last_mono_s=now.mono_s)
+    alarm, event = events.further(counted, EventType.ALARM_REPEATED, finding.at, rules.rooms, finding)
+    return _with(alarms, alarm), [Say(STANDS[alarm.state], finding.kind), Append((event,), alarm)]
+
+
+def _repeats(alarm: Alarm, finding: Finding, now: Stamp) -> bool:
+    same = (alarm.finding.kind, alarm.finding.device) == (finding.kind, finding.device)
+    return same and _quiet_for_s(alarm, now) <= REPEAT_S
+
+
+def _quiet_for_s(alarm: Alarm, now: Stamp) -> float:
+    """How long ago the newest finding of the alarm was; for ever, if that was on another boot."""
+    return now.mono_s - alarm.last_mono_s if alarm.finding.at.boot_id == now.boot_id else math.inf
+
+
+def _moved(
+    alarms: Alarms, id_: str, move: type[Sent] | type[Received], now: Stamp
+) -> tuple[Alarms, list[Effect]]:
+    """Follow MOVES."""
+    alarm = alarms.get(id_)
+    if alarm is None or (alarm.state, move) not in MOVES:
+        return alarms, []
+    state, prompt = MOVES[alarm.state, move]
+    alarm = msgspec.structs.replace(alarm, state=state, changed=now)
+    return _with(alarms, alarm), [Say(prompt, alarm.finding.kind), Append((), alarm)]
+
+
+def _closed(alarms: Alarms, id_: str, by: str, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
+    """The centre's word ends an alarm in any state."""
+    if id_ not in alarms:
+        return alarms, []
+    return _ended(alarms, alarms[id_], AlarmState.CLOSED, EventType.ALARM_CLOSED, Prompt.CLOSED, now, rules, by=by)
+
+
+def _cancelled(alarms: Alarms, device: str, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
+    """Rule 2."""
+    says: list[Effect] = []
+    appends: list[Effect] = []
+    late: list[Alarm] = []
+    for alarm in list(alarms.values()):
+        window_s = rules.cancel_s.get(alarm.finding.kind)
+        if window_s is not None and _quiet_for_s(alarm, now) <= window_s:
+            alarms, (say, append) = _ended(alarms, alarm, AlarmState.CANCELLED, EventType.ALARM_CANCELLED,
+                                           Prompt.CANCELLED, now, rules, by=device)
+            says.append(say)
+            appends.append(append)
+        else:
+            late.append(alarm)
+    for alarm in late:
+        stays, event = events.further(alarm, EventType.RESIDENT_WELL, now, rules.rooms, by=device)
+        alarms = _with(alarms, stays)
+        appends.append(Append((event,), stays))
+    if late:
+        says.append(Say(Prompt.WELL_NOTED, late[-1].finding.kind))  # once a press, however many alarms stay
+    return alarms, says + appends
+
+
+def _ticked(alarms: Alarms, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
+    """Rules 3 and 4."""
+    effects: list[Effect] = []
+    for alarm in list(alarms.values()):
+        if alarm.state is not AlarmState.RECEIVED and now.mono_s >= alarm.remind_mono_s:
+            pause_s = min(UNREACHABLE_S * 2 ** min(alarm.unreachable + 1, 16), UNREACHABLE_MAX_S)
+            told = msgspec.structs.replace(alarm, unreachable=alarm.unreachable + 1, remind_mono_s=now.mono_s + pause_s)
+            alarms = _with(alarms, told)
+            effects.append(Say(Prompt.UNREACHABLE, alarm.finding.kind))
+        tested = alarm.state is AlarmState.RECEIVED and alarm.finding.kind is FindingKind.TEST
+        if tested and now.mono_s - alarm.changed.mono_s >= TEST_OPEN_S:
+            alarms, more = _closed(alarms, alarm.id, "gateway", now, rules)
+            effects += more
+    return alarms, effects
+
+
+def _ended(
+    alarms: Alarms, alarm: Alarm, state: AlarmState, type_: str, prompt: Prompt, now: Stamp, rules: Rules, *, by: str
+) -> tuple[Alarms, list[Effect]]:
+    """Close or cancel."""
+    over, event = events.further(
+        msgspec.structs.replace(alarm, state=state, changed=now), type_, now, rules.rooms, by=by)
+    left = {id_: other for id_, other in alarms.items() if id_ != alarm.id}
+    return left, [Say(prompt, alarm.finding.kind), Append((event,), over)]
+
+
+def _on_this_boot(alarm: Alarm, now: Stamp) -> Alarm:
+    """Rule 5."""
+    if alarm.changed.boot_id == now.boot_id:
+        return alarm
+    return msgspec.structs.replace(alarm, changed=now, unreachable=0, remind_mono_s=now.mono_s + UNREACHABLE_S)
+
+
+def _with(alarms: Alarms, alarm: Alarm) -> Alarms:
+    return {**alarms, alarm.id: alarm}
