@@ -1,0 +1,36 @@
+"""Bluetooth Low Energy: one scanner for the whole gateway, and a connected peer for each bracelet.
+
+    bus.py       BleBus: what the runtime sees
+    scan.py      the one scanner and its watchdog
+    sightings.py who was heard, and waiting for somebody
+    peer.py      BlePeer over bleak
+    bluez.py     the host's Bluetooth service watched over D-Bus: adapter, kept links, its death
+    backends.py  stand-ins for BlueZ, by entry point
+
+The failures that this package answers, and where:
+- bluetoothd dies and bleak notices nothing: bluez.py sees the name go, bus.py ends every peer and scans anew;
+- discovery gets stuck, or the controller's firmware hangs: scan.py restarts a silent scan, bus.py power-cycles;
+- a killed daemon leaves links that BlueZ keeps, invisible to scans: bluez.py lists them, bus.py takes them over;
+- the cached list of services is stale: peer.py forgets it once before it believes a characteristic is missing.
+"""
+
+import msgspec
+
+from drivers.bus.ble.bus import BleBus
+from gateway.spi import BusKind
+
+
+class BleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[bus.ble]. `backend`: "bluez", or the name of an entry point in the group `gateway.ble_backends`."""
+
+    adapter: str = "hci0"
+    backend: str = "bluez"
+
+
+BUS = BusKind(
+    name="ble",
+    settings=BleSettings,
+    make=lambda settings, context: BleBus(settings.adapter, settings.backend, context.mono_s),
+)
+
+__all__ = ["BUS", "BleBus", "BleSettings"]

@@ -1,0 +1,204 @@
+"""BleBus: one radio, one scanner, a peer for each open device.
+
+run() brings the radio up and holds it; when it raises, every open peer is lost and open() refuses until it runs again.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+from bleak_retry_connector import clear_cache
+
+from drivers.bus.ble import bluez
+from drivers.bus.ble.backends import Backend, load
+from drivers.bus.ble.peer import Peer
+from drivers.bus.ble.scan import Scan
+from drivers.bus.ble.sightings import Sighting, Sightings, driver_for
+from gateway.spi import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
+
+log = logging.getLogger(__name__)
+
+TICK_S = 5.0
+SILENT_S = 30.0  # an awaited device and nobody heard for so long: the discovery may be stuck
+RESTARTS_BEFORE_POWER_CYCLE = 4
+
+
+class BleBus:
+    """The Bluetooth LE radio of one adapter."""
+
+    def __init__(self, adapter: str, backend: str, mono_s: Callable[[], float]) -> None:
+        self._adapter, self._backend_name, self._mono_s = adapter, backend, mono_s
+        self._backend = Backend(backend)
+        self._sightings = Sightings()
+        self._peers: set[Peer] = set()
+        self._reread: set[str] = set()  # addresses whose list of services must not come from a cache
+        self._connecting = asyncio.Lock()  # controllers take one connection request at a time
+        self._settled = asyncio.Event()  # up or down for a known reason
+        self._fault: BusUnavailable | None = None
+        self._scan: Scan | None = None
+        self._silent_restarts = 0
+        self._counts = dict.fromkeys(
+            ("connects", "failed_connects", "lost_links", "taken_over", "scan_restarts", "power_cycles", "downs"), 0)
+
+    async def run(self) -> None:
+        """Hold the radio up until cancelled. Raises BusUnavailable."""
+        fault = BusUnavailable("the Bluetooth bus was stopped", "none needed: it is started again")
+        try:
+            self._backend = load(self._backend_name)
+            if self._backend.is_bluez:
+                async with bluez.connect(self._adapter) as service:
+                    await self._hold(service)
+            else:
+                await self._hold(None)
+        except BusUnavailable as error:
+            fault = error
+            raise
+        finally:
+            self._go_down(fault)
+
+    @asynccontextmanager
+    async def open(self, device: str, settings: Any) -> AsyncIterator[Peer]:
+        """Wait until the device is heard, connect, give the peer; disconnect on leaving."""
+        address = settings.address.upper()
+        peer = await self._connected(device, address)
+        self._peers.add(peer)
+        fresh_list_wanted = address not in self._reread
+        try:
+            yield peer
+        finally:
+            self._peers.discard(peer)
+            self._counts["lost_links"] += peer.is_lost
+            await peer.close()
+            self._sightings.forget(address)
+            if fresh_list_wanted and address in self._reread and self._backend.is_bluez:
+                await clear_cache(address)  # BlueZ's own cache on disk goes only with the whole device object
+
+    async def discover(self, seconds: float) -> list[dict[str, Any]]:
+        """Listen and tell who was heard, strongest first. Raises BusUnavailable."""
+        await self._up()
+        started_mono_s = self._mono_s()
+        await asyncio.sleep(seconds)
+        if self._fault is not None:
+            raise BusUnavailable(self._fault.reason, self._fault.cure)
+        return [
+            {"name": heard.name or "", "address": heard.address, "rssi_dbm": heard.rssi_dbm,
+             "driver": driver_for(heard.name), "settings": {"address": heard.address}}
+            for heard in self._sightings.since(started_mono_s)
+        ]
+
+    def health(self) -> dict[str, Any]:
+        state = "starting" if not self._settled.is_set() else "down" if self._fault else "up"
+        advertisements = self._scan.advertisements if self._scan else 0
+        return {"state": state, "adapter": self._adapter, "backend": self._backend_name, "links": len(self._peers),
+                "awaited": len(self._sightings.awaited), "advertisements": advertisements} | self._counts
+
+    # -- up and down ------------------------------------------------------------------------------------------------
+
+    async def _hold(self, service: bluez.BlueZ | None) -> None:
+        self._scan = scan = Scan(self._backend, self._adapter, self._mono_s, self._heard)
+        try:
+            try:
+                await scan.start()
+            except BusUnavailable:
+                if service is not None:  # a discovery session that nobody can end any more goes with the power
+                    await self._power_cycle(service)
+                raise
+            if service is not None:
+                self._take_over(await service.kept())
+            self._fault = None
+            self._settled.set()
+            log.info("bluetooth up adapter=%s backend=%s", self._adapter, self._backend_name)
+            while not (service and await service.dead(TICK_S)):
+                if service is None:
+                    await asyncio.sleep(TICK_S)
+                await self._look_after(scan, service)
+            raise BusUnavailable("bluetoothd went away",
+                                 "none needed if it comes back by itself; else: systemctl status bluetooth")
+        finally:
+            await scan.stop()
+
+    async def _look_after(self, scan: Scan, service: bluez.BlueZ | None) -> None:
+        """One tick of the watchdog."""
+        if service is not None:
+            if not await service.ready():
+                await self._restart(scan)
+            if awaited := self._sightings.awaited:
+                self._take_over([kept for kept in await service.kept() if kept.address.upper() in awaited])
+        if not self._sightings.awaited or scan.silent_s() < SILENT_S:
+            self._silent_restarts = 0 if scan.silent_s() < SILENT_S else self._silent_restarts
+            return
+        self._silent_restarts += 1
+        if service is not None and not self._peers and self._silent_restarts % RESTARTS_BEFORE_POWER_CYCLE == 0:
+            await self._power_cycle(service)
+        await self._restart(scan)
+
+    async def _restart(self, scan: Scan) -> None:
+        self._counts["scan_restarts"] += 1
+        await scan.restart()
+
+    async def _power_cycle(self, service: bluez.BlueZ) -> None:
+        self._counts["power_cycles"] += 1
+        await service.power_cycle()
+
+    def _go_down(self, fault: BusUnavailable) -> None:
+        self._counts["downs"] += 1
+        self._fault = fault
+        self._settled.set()
+        self._sightings.clear(BusUnavailable(fault.reason, fault.cure))
+        for peer in self._peers:
+            peer.lose(fault.reason, fault.cure)
+
+    async def _up(self) -> None:
+        await self._settled.wait()
+        if self._fault is not None:
+            raise BusUnavailable(self._fault.reason, self._fault.cure)
+
+    # -- who is there -----------------------------------------------------------------------------------------------
+
+    def _heard(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        name = advertisement.local_name or device.name
+        self._sightings.add(Sighting(device.address.upper(), name, advertisement.rssi, self._mono_s(), device))
+
+    def _take_over(self, kept: list[BLEDevice]) -> None:
+        """Links of an earlier daemon that was killed: such a device does not advertise, so no scan would find it."""
+        open_now = {peer.address for peer in self._peers}
+        for device in kept:
+            address = device.address.upper()
+            if address not in open_now:
+                self._sightings.add(Sighting(address, device.name, None, self._mono_s(), device, connected=True))
+
+    # -- one connection ---------------------------------------------------------------------------------------------
+
+    async def _connected(self, device: str, address: str) -> Peer:
+        await self._up()
+        sighting = await self._sightings.wait(address, self._mono_s())
+        self._sightings.forget(address)
+        async with self._connecting:
+            await self._up()
+            peer = Peer(sighting, self._mono_s, lambda uuid: self._missing(address, uuid))
+            self._peers.add(peer)  # so that the bus going down ends the attempt
+            try:
+                await peer.connect(address not in self._reread, self._backend.options("client", self._adapter))
+            except BaseException as error:
+                self._counts["failed_connects"] += isinstance(error, LinkError)
+                await peer.close()
+                raise
+            finally:
+                self._peers.discard(peer)
+        self._counts["connects"] += 1
+        self._counts["taken_over"] += sighting.connected
+        log.info("bluetooth link up device=%s address=%s rssi_dbm=%s", device, address, sighting.rssi_dbm)
+        return peer
+
+    def _missing(self, address: str, uuid: str) -> SpiError:
+        """What to raise for a characteristic that the peer does not offer."""
+        if address in self._reread:
+            return DeviceRejected(f"the device has no characteristic {uuid}",
+                                  "it is another model: check its address and its driver in the configuration")
+        self._reread.add(address)
+        return LinkLost(f"characteristic {uuid} is not in the list of services, which may be an old one",
+                        "none needed: the list is read anew")

@@ -1,0 +1,220 @@
+"""Polar Verity Sense and OH1: acceleration for falls, heart rate, battery. The bracelet has no SOS button.
+
+One session: subscribe, ask for the acceleration settings, start the stream with one of each, emit until the link ends.
+"""
+
+import asyncio
+import contextlib
+import logging
+import struct
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+import msgspec
+
+from drivers.devices import pmd
+from drivers.devices.gatt_values import (
+    BATTERY_LEVEL,
+    HEART_RATE_MEASUREMENT,
+    DecodeError,
+    decode_battery_percent,
+    decode_heart_rate,
+)
+from drivers.devices.pmd import Op, Setting, Status
+from gateway.model.reading import Accel, Quantity, QuantityKind
+from gateway.spi import BlePeer, DeviceRejected, Driver, Link, LinkError, Notification
+
+log = logging.getLogger(__name__)
+
+_ANSWER_S = 5.0  # the control point answers within tens of milliseconds
+_STOP_S = 2.0
+_BAD_IN_A_ROW = 10  # damaged frames; one alone is dropped and counted
+_PLAUSIBLE_BPM = range(25, 251)
+_CLOCK_STEP_S = 600.0  # the device's clock was set: an interval longer than any link survives in silence
+_RANGE_WANTED_G = 8  # a fall on a hard floor peaks at 4 to 8 g on the wrist
+
+
+class PolarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[devices.NAME] of a Polar bracelet. The Verity Sense offers 52 Hz; 26 Hz only where its firmware says so."""
+
+    address: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
+    rate_hz: Literal[52, 26] = 52
+
+
+class SampleCount:
+    """Numbers the samples of one session, so that a lost frame makes the number jump.
+
+    The device stamps each frame's last sample. Its rate is only nominal: up to 5 % (and 2 samples) between stamps and
+    counts are drift; whatever is missing beyond that was lost on the way.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._rate_hz = rate_hz
+        self._next = 0
+        self._last: tuple[int, float] | None = None
+        self.lost = 0
+
+    def first_index(self, frame: pmd.AccFrame, mono_s: float) -> int:
+        """Number the frame's first sample; `mono_s` of its arrival stands in where the device's clock was set."""
+        count = len(frame.samples_mg)
+        if self._last is not None:
+            elapsed_s = (frame.last_ns - self._last[0]) / 1e9
+            if not 0 < elapsed_s < _CLOCK_STEP_S:
+                elapsed_s = mono_s - self._last[1]
+            elapsed = elapsed_s * self._rate_hz
+            missing = round(elapsed) - count
+            if missing > 2 + elapsed / 20:
+                self._next += missing
+                self.lost += missing
+        self._last = (frame.last_ns, mono_s)
+        first = self._next
+        self._next += count
+        return first
+
+
+def choose(offered: pmd.Settings, rate_hz: int) -> pmd.Settings:
+    """Pick one value of each setting that a start must carry. Raises DeviceRejected where the rate is not offered."""
+    rates = offered.get(Setting.SAMPLE_RATE, ())
+    if rate_hz not in rates:
+        raise DeviceRejected(f"the bracelet does not measure at {rate_hz} Hz",
+                             f"set rate_hz to one of {', '.join(f'{rate:g}' for rate in rates) or 'none'}")
+    chosen: pmd.Settings = {Setting.SAMPLE_RATE: (rate_hz,)}
+    if resolutions := offered.get(Setting.RESOLUTION):
+        chosen[Setting.RESOLUTION] = (max(resolutions),)
+    if ranges := offered.get(Setting.RANGE):
+        chosen[Setting.RANGE] = (min((r for r in ranges if r >= _RANGE_WANTED_G), default=max(ranges)),)
+    if channels := offered.get(Setting.CHANNELS):
+        chosen[Setting.CHANNELS] = (max(channels),)
+    return chosen
+
+
+class _Session:
+    """One run over one peer."""
+
+    def __init__(self, link: Link[PolarSettings], peer: BlePeer) -> None:
+        self._link, self._peer = link, peer
+        self._arrivals: AsyncIterator[Notification] = peer.notifications()
+        self._count = SampleCount(link.settings.rate_hz)
+        self._factor, self._range_g = 1.0, float(_RANGE_WANTED_G)
+        self._streaming = False
+        self._bad, self._bad_in_a_row = 0, 0
+
+    async def run(self) -> None:
+        for uuid in (pmd.CONTROL_POINT, pmd.DATA):
+            await self._peer.subscribe(uuid)
+        await self._start()
+        if self._peer.has(HEART_RATE_MEASUREMENT):
+            await self._peer.subscribe(HEART_RATE_MEASUREMENT)
+        if self._peer.has(BATTERY_LEVEL):
+            level = await self._peer.read(BATTERY_LEVEL)
+            now_mono_s = asyncio.get_running_loop().time()  # CLOCK_MONOTONIC, or the virtual one under test
+            self._take(Notification(now_mono_s, BATTERY_LEVEL, level))
+            await self._peer.subscribe(BATTERY_LEVEL)
+        async for arrival in self._arrivals:
+            self._take(arrival)
+
+    async def rest(self) -> None:
+        """Stop the stream if the bracelet is still there; tell what the session lost."""
+        if self._streaming:
+            with contextlib.suppress(LinkError, TimeoutError):
+                async with asyncio.timeout(_STOP_S):
+                    await self._peer.write(pmd.CONTROL_POINT, pmd.request(Op.STOP))
+        if self._bad or self._count.lost:
+            log.info("polar session ended device=%s bad_frames=%d lost_samples=%d", self._link.device, self._bad,
+                     self._count.lost)
+
+    async def _start(self) -> None:
+        offered = await self._ask(Op.GET_SETTINGS)
+        _must(offered)
+        try:
+            chosen = choose(pmd.decode_settings(offered.parameters), self._link.settings.rate_hz)
+        except DecodeError as error:
+            raise LinkError(f"the bracelet's settings cannot be read ({error})", "update its firmware") from error
+        started = await self._ask(Op.START, chosen)
+        if started.status == Status.ALREADY_IN_STATE:  # a stream that nobody stopped, with settings not ours
+            await self._ask(Op.STOP)
+            started = await self._ask(Op.START, chosen)
+        _must(started)
+        with contextlib.suppress(DecodeError):  # firmware without a factor sends milli-g
+            self._factor = pmd.decode_settings(started.parameters).get(Setting.FACTOR, (1.0,))[0]
+        self._range_g = chosen.get(Setting.RANGE, (float(_RANGE_WANTED_G),))[0]
+        self._streaming = True
+
+    async def _ask(self, op: Op, settings: pmd.Settings | None = None) -> pmd.Response:
+        """Do one control point request; what else arrives meanwhile is taken as ever."""
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._peer.write(pmd.CONTROL_POINT, pmd.request(op, pmd.ACC, settings))
+                async for arrival in self._arrivals:
+                    if arrival.uuid != pmd.CONTROL_POINT:
+                        self._take(arrival)
+                        continue
+                    with contextlib.suppress(DecodeError):
+                        response = pmd.decode_response(arrival.data)
+                        if (response.op, response.measurement) == (op, pmd.ACC):
+                            return response
+        except TimeoutError:
+            pass
+        raise LinkError(f"the bracelet does not answer {op.name}", "switch it off and on")
+
+    def _take(self, arrival: Notification) -> None:
+        try:
+            if arrival.uuid == pmd.DATA and self._streaming:
+                self._acc(arrival)
+            elif arrival.uuid == HEART_RATE_MEASUREMENT:
+                rate = decode_heart_rate(arrival.data)
+                plausible = rate.contact is not False and rate.bpm in _PLAUSIBLE_BPM
+                self._link.emit(Quantity(QuantityKind.HEART_RATE, rate.bpm, plausible), arrival.mono_s)
+            elif arrival.uuid == BATTERY_LEVEL:
+                percent = decode_battery_percent(arrival.data)
+                self._link.emit(Quantity(QuantityKind.BATTERY, percent), arrival.mono_s)
+        except DecodeError as error:
+            self._bad += 1
+            self._bad_in_a_row += 1
+            log.debug("bad frame device=%s reason=%r", self._link.device, str(error))
+            if self._bad_in_a_row >= _BAD_IN_A_ROW:
+                raise LinkError(f"{_BAD_IN_A_ROW} damaged frames in a row ({error})",
+                                "switch the bracelet off and on; if it stays, update its firmware") from error
+
+    def _acc(self, arrival: Notification) -> None:
+        frame = pmd.decode_acc(arrival.data, self._factor)
+        first = self._count.first_index(frame, arrival.mono_s)
+        samples = b"".join(struct.pack("<hhh", *sample) for sample in frame.samples_mg)
+        self._bad_in_a_row = 0
+        self._link.ready()
+        self._link.emit(Accel(self._link.settings.rate_hz, self._range_g, first, samples), arrival.mono_s)
+
+
+def _must(response: pmd.Response) -> None:
+    """Raise what an error code of the control point means."""
+    match response.status:
+        case Status.SUCCESS:
+            return
+        case Status.IN_CHARGER:
+            raise LinkError("the bracelet lies in its charger", "take it out and put it on the wrist")
+        case Status.INVALID_MEASUREMENT | Status.NOT_SUPPORTED:
+            raise DeviceRejected("the device measures no acceleration", "use a Polar Verity Sense or OH1")
+        case _:
+            raise LinkError(f"the bracelet refused request {response.op} with error {response.status}",
+                            "switch it off and on; if it stays, update its firmware")
+
+
+async def run(link: Link[PolarSettings], peer: BlePeer) -> None:
+    """Run one session until the link ends."""
+    session = _Session(link, peer)
+    try:
+        await session.run()
+    finally:
+        await session.rest()
+
+
+DRIVER = Driver(
+    name="polar",
+    title="Polar Verity Sense / OH1 bracelet",
+    bus="ble",
+    settings=PolarSettings,
+    run=run,
+    gives=("accel", "heart_rate", "battery"),
+    start_s=20.0,
+    silence_s=15.0,  # heart rate comes every second, a frame of acceleration at least every two
+)

@@ -1,0 +1,38 @@
+"""Faults: what the emulated BlueZ is to do wrong, in order of need."""
+
+import asyncio
+from collections import defaultdict, deque
+
+HANG = "HANG"
+
+
+class BlueZError(Exception):
+    """An error reply: D-Bus name and text."""
+
+    def __init__(self, name: str, text: str = "") -> None:
+        super().__init__(f"{name}: {text}")
+        self.name, self.text = name, text
+
+
+class Faults:
+    """`deaf`: discovery is on but hears nothing, as when the kernel's and bluetoothd's ideas of it part."""
+
+    def __init__(self) -> None:
+        self.deaf = False
+        self._answers: dict[str, deque[str]] = defaultdict(deque)
+        self.met: list[str] = []
+
+    def expect(self, method: str, answers: list[str]) -> None:
+        """Let the next calls of a method ("Device1.Connect") fail with these errors ("NAME:TEXT"), or HANG."""
+        self._answers[method].extend(answers)
+
+    async def meet(self, method: str) -> None:
+        """Fail as told, once for each answer; HANG until cancelled."""
+        if not self._answers[method]:
+            return
+        answer = self._answers[method].popleft()
+        self.met.append(f"{method} {answer}")
+        if answer == HANG:
+            await asyncio.Event().wait()
+        name, _, text = answer.partition(":")
+        raise BlueZError(name, text)
