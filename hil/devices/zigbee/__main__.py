@@ -13,15 +13,14 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from hil.devices.zigbee import air_api, system_api
-from hil.devices.zigbee.coordinator import COMMANDS, Coordinator
+from hil.devices.zigbee import system_api  # noqa: F401 - puts its commands into the chip's table
+from hil.devices.zigbee.coordinator import Coordinator
 from hil.devices.zigbee.flat import Flat
 from hil.devices.zigbee.nvram import Nvram
 from hil.resources.control import serve
 
 STICK = "00:12:4b:00:1e:17:ef:a8"
 DEVICE_PREFIX = "00:15:8d"
-assert COMMANDS and system_api and air_api  # importing them fills the table
 
 
 class Bench:
@@ -53,6 +52,7 @@ class Bench:
                 chip.down()
             case "plug":
                 chip.stick.plug()
+                chip.reset()
             case "hang":
                 chip.stick.hung = given.get("on", True)
             case "reset":

@@ -10,7 +10,7 @@ from hil.devices.zigbee.frames import AF, AREQ, SREQ, ZDO
 from hil.devices.zigbee.nvram import FIRST_CHANNEL, LAST_CHANNEL
 
 OWN_ADDRESS = 0x0000
-ADDRESS_16, ADDRESS_64 = 0x02, 0x03  # address modes (MT, AF_DATA_REQUEST_EXT)
+ADDRESS_16, ADDRESS_64, BROADCAST = 0x02, 0x03, 0x0F  # address modes (MT, AF_DATA_REQUEST_EXT)
 MGMT_PERMIT_JOINING, MGMT_NWK_UPDATE = 0x0036, 0x0038
 LONGEST_ENERGY_SCAN = 5  # a larger duration is a command, not a scan (ZSPEC, 2.4.3.3.9)
 QUIET_DBM, BUSY_DBM = 20, 170  # energy as the chip reports it, 0..255: Wi-Fi sits on the low channels
@@ -36,6 +36,8 @@ def af_data_request_ext(chip: Coordinator, data: bytes) -> None:
     if mode == ADDRESS_16 and short == OWN_ADDRESS:
         if endpoint == 0:
             _own_zdo(chip, cluster, payload)
+    elif mode == BROADCAST and endpoint == 0:
+        chip.broadcast(cluster, payload)
     elif mode in (ADDRESS_16, ADDRESS_64):
         chip.transmit(Request(short if mode == ADDRESS_16 else address, endpoint, source, cluster, number, payload))
 

@@ -44,6 +44,7 @@ class Coordinator:
         self.unknown_commands = 0
         self.opened: Callable[[], None] = lambda: None  # told when the network opens for joining
         self.transmit: Callable[[Request], None] = lambda request: None  # carries requests over the air
+        self.broadcast: Callable[[int, bytes], None] = lambda cluster, data: None  # the same for ZDO broadcasts
 
     @property
     def listening(self) -> bool:

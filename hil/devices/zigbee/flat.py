@@ -12,7 +12,7 @@ from typing import Any
 
 from hil.devices.zigbee import air_api
 from hil.devices.zigbee.coordinator import Coordinator, Request
-from hil.devices.zigbee.end_device import EndDevice, revive
+from hil.devices.zigbee.end_device import IEEE_ADDRESS, EndDevice, revive
 from hil.devices.zigbee.profiles import PROFILES
 
 HELD_S = 7.68
@@ -35,6 +35,7 @@ class Flat:
         self._pairing: list[EndDevice] = []  # wait for the network to open
         self._last_sent_mono_s = 0.0
         chip.transmit = self._transmit
+        chip.broadcast = self._broadcast
         chip.opened = self._open
 
     # -- what the technician and the resident do ----------------------------------------------------------------------
@@ -161,6 +162,15 @@ class Flat:
         self._confirm(wait_s, SUCCESS, request)
         self.later(wait_s, lambda: self._deliver(device, request))
 
+    def _broadcast(self, cluster: int, data: bytes) -> None:
+        """Of the broadcasts only the search for an address is answered, by the device it names (ZSPEC, 2.4.3.1.2)."""
+        if cluster != IEEE_ADDRESS:
+            return
+        wanted = int.from_bytes(data[1:3], "little")
+        for device in self.devices.values():
+            if device.nwk == wanted and not device.silent and self._hears(device):
+                device.on_zdo(cluster, data[0], data[1:])
+
     def _confirm(self, delay_s: float, status: int, request: Request) -> None:
         if request.endpoint:  # requests to a device's ZDO are not confirmed to an endpoint
             self.later(delay_s, lambda: air_api.af_data_confirm(
@@ -179,6 +189,6 @@ class Flat:
 
     def table(self) -> list[dict[str, Any]]:
         """Every device, joined or waiting to join, JSON-able."""
-        return [{"profile": device.name, "ieee": device.address, "nwk": device.nwk, "joined": device.network is not None,
-                 "enrolled": device.enrolled, "silent": device.silent}
+        return [{"profile": device.name, "ieee": device.address, "nwk": device.nwk,
+                 "joined": device.network is not None, "enrolled": device.enrolled, "silent": device.silent}
                 for device in [*self.devices.values(), *self._pairing]]

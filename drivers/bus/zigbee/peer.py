@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Peer: one end device as the bus knows it, over every life of the radio; Port: what a driver gets of it.
+
+What arrives goes into the peer's mailbox, session or not; the port only reads it. So nothing falls between two
+sessions. While no session is open the mailbox is bounded: it gives up attribute reports first, then zone states
+without an alarm, and an alarm only to newer alarms.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from drivers.bus.zigbee.zcl import decode
+from gateway.spi import Attribute, LinkLost, ZclCommand, ZclMessage, ZoneStatus
+
+KEPT = 64  # messages without a session
+FRESH_S = 600.0  # what a device nobody had configured said before that is history, not news
+REPEAT_S = 5.0  # APS sends again up to 3 times, apscAckWaitDuration (1.6 s) apart (Zigbee R22, 2.2.7)
+_ALARMS = 0x0003  # Alarm1, Alarm2 (ZCL 8.2.2.2.1.3)
+
+
+class Port:
+    """A session's view of a peer; implements ZigbeePort."""
+
+    def __init__(self, peer: "Peer", manufacturer: str, model: str, zone_type: int | None) -> None:
+        self._peer = peer
+        self._manufacturer, self._model, self._zone_type = manufacturer, model, zone_type
+        self._lost: LinkLost | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def manufacturer(self) -> str:
+        return self._manufacturer
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    @property
+    def zone_type(self) -> int | None:
+        return self._zone_type
+
+    async def messages(self) -> AsyncIterator[ZclMessage]:
+        """Yield what the device said and says. Raises LinkLost when the radio or the device is gone."""
+        while True:
+            while self._peer.mail:
+                yield self._peer.mail.popleft()
+            if self._lost is not None:
+                raise self._lost
+            self._wake.clear()
+            await self._wake.wait()
+
+    def lose(self, lost: LinkLost) -> None:
+        self._lost = lost
+        self._wake.set()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+
+class Peer:
+    """One device by its EUI-64."""
+
+    def __init__(self, ieee: str) -> None:
+        self.ieee = ieee
+        self.mail: deque[ZclMessage] = deque()
+        self.holder: str | None = None  # the configured device that has it open, or waits for it
+        self.port: Port | None = None
+        self.ready = False  # joined, interviewed, and enrolled if it is an IAS zone
+        self.nudge = asyncio.Event()  # it has just spoken: the moment to reach a sleepy device
+        self.heard_mono_s: float | None = None
+        self.dropped = 0
+        self.opened = False  # a session has had it since this process began
+        self._frames: deque[tuple[float, tuple[int, int, bytes]]] = deque(maxlen=8)
+
+    def hear(self, mono_s: float, endpoint: int, cluster: int, raw: bytes) -> None:
+        """Take a ZCL frame the device sent. Raises MalformedFrame."""
+        self.heard_mono_s = mono_s
+        self.nudge.set()
+        messages = decode(mono_s, endpoint, cluster, raw)
+        if self._is_repeat(mono_s, (endpoint, cluster, raw)):
+            # Only a command counts twice; a level is the same again, and some devices never change their number.
+            messages = [message for message in messages if not isinstance(message, ZclCommand)]
+        self.put(messages)
+
+    def _is_repeat(self, mono_s: float, frame: tuple[int, int, bytes]) -> bool:
+        """Tell whether this is a frame sent again because its acknowledgement was lost: byte for byte the same."""
+        if any(frame == other and mono_s - seen_s <= REPEAT_S for seen_s, other in self._frames):
+            return True
+        self._frames.append((mono_s, frame))
+        return False
+
+    def put(self, messages: list[ZclMessage]) -> None:
+        """Take what the device said."""
+        self.mail.extend(messages)
+        if self.port is not None:
+            self.port.wake()
+            return
+        while len(self.mail) > KEPT:
+            del self.mail[_least(self.mail)]
+            self.dropped += 1
+
+    def attach(self, port: Port, mono_s: float) -> None:
+        """Begin a session."""
+        if not self.opened:
+            self.mail = deque(message for message in self.mail if mono_s - message.mono_s <= FRESH_S)
+        self.opened = True
+        self.port = port
+
+    def detach(self) -> None:
+        self.port = None
+
+    def lose(self, reason: str, cure: str) -> None:
+        """End the session, if there is one: the device cannot be reached any more."""
+        self.ready = False
+        if self.port is not None:
+            self.port.lose(LinkLost(reason, cure))
+
+
+def _least(mail: deque[ZclMessage]) -> int:
+    """The index of the message that can best be spared: the oldest of the least important kind."""
+
+    def weight(message: ZclMessage) -> int:
+        if isinstance(message, Attribute):
+            return 0
+        if isinstance(message, ZoneStatus) and not message.bits & _ALARMS:
+            return 1
+        return 2 if isinstance(message, ZclCommand) else 3
+
+    return min(range(len(mail)), key=lambda index: (weight(mail[index]), index))

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Radio: one life of the stick, from the opening of its port to its loss. The only user of zigpy's application.
+
+ZCL frames are tapped where zigpy-znp receives them, before zigpy decides what to do with them: stamped at once, none
+filtered, and a frame from a short address that nobody knows yet is kept until its sender is known.
+"""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import zigpy.config
+import zigpy_znp.commands as znp_commands  # type: ignore[import-untyped]
+from zigpy.device import BaseDevice, Device
+from zigpy.exceptions import NetworkSettingsInconsistent
+from zigpy.types import EUI64
+from zigpy.zdo.types import ZDOCmd
+from zigpy_znp.zigbee.application import ControllerApplication  # type: ignore[import-untyped]
+
+from drivers.bus.zigbee import database, enrolment
+from drivers.bus.zigbee.guard import Guard
+
+log = logging.getLogger(__name__)
+
+PING_PERIOD_S = 2.0
+ANSWER_S = 3  # zigpy-znp waits 15 s by default: a hang would be found after half a minute
+STOP_S = 10.0
+START_S = 60.0  # forming with an energy scan takes 5 s
+UNKNOWN_SENDERS, FRAMES_OF_EACH = 32, 8
+PTY_MAJORS = range(136, 144)  # Unix98 pty slaves (Linux, Documentation/admin-guide/devices.txt)
+PERMIT_LIMIT_S = 254  # Mgmt_Permit_Joining_req (Zigbee R22, 2.4.3.3.7)
+ZONE_IDS = range(0xFF)  # 0xFF means none (ZCL 8.2.2.2.2.2)
+
+
+class Hearer(Protocol):
+    """Who is told what the radio hears. Called from callbacks: must not block."""
+
+    def heard(self, ieee: str, mono_s: float, endpoint: int, cluster: int, raw: bytes) -> None: ...
+
+    def joined(self, ieee: str) -> None: ...
+
+    def interviewed(self, ieee: str) -> None: ...
+
+    def announced(self, ieee: str) -> None: ...
+
+    def left(self, ieee: str) -> None: ...
+
+
+class _Listener:
+    """The methods zigpy looks up by name, every one guarded."""
+
+    def __init__(self, radio: "Radio", guard: Guard) -> None:
+        self.device_joined = guard(radio.on_joined)
+        self.device_initialized = guard(radio.on_interviewed)
+        self.device_left = guard(radio.on_left)
+        self.connection_lost = guard(radio.on_connection_lost)
+        self.handle_message = guard(radio.on_message)
+
+
+class Radio:
+    """Use as `radio = Radio(...); try: await radio.start(); await radio.lost() finally: await radio.stop()`."""
+
+    def __init__(self, port: str, channels: list[int], folder: Path, hearer: Hearer, guard: Guard,
+                 mono_s: Callable[[], float]) -> None:
+        self._config = {
+            zigpy.config.CONF_DEVICE: {zigpy.config.CONF_DEVICE_PATH: port},
+            zigpy.config.CONF_DATABASE: str(folder / database.NAME),
+            zigpy.config.CONF_NWK: {zigpy.config.CONF_NWK_CHANNELS: channels},
+            zigpy.config.CONF_NWK_VALIDATE_SETTINGS: True,  # off by default: a foreign stick would be accepted
+            zigpy.config.CONF_OTA: {zigpy.config.CONF_OTA_ENABLED: False},  # on by default: calls the internet
+            zigpy.config.CONF_TOPO_SCAN_ENABLED: False,  # wakes and loads the mesh for a map nobody reads
+            zigpy.config.CONF_WATCHDOG_ENABLED: False,  # its 30 s are too slow: see watch()
+            "znp_config": {"sync_request_timeout": ANSWER_S, "skip_bootloader": not is_pty(port)},
+        }
+        self._folder, self._hearer, self._guard, self._mono_s = folder, hearer, guard, mono_s
+        self._app: Any = None
+        self._armed = False  # resets are our own until the start is over
+        self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._unknown: dict[int, deque[tuple[float, int, int, bytes]]] = {}
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the port, form the network or restore it. Raises whatever zigpy, the port or the database raise."""
+        async with asyncio.timeout(START_S):
+            self._app = await ControllerApplication.new(self._config, start_radio=False)
+            self._app.add_listener(_Listener(self, self._guard))
+            await self._app.connect()
+            # zigpy-znp does not act on a reset that it did not ask for; its stick is deaf from then on.
+            self._tap(znp_commands.SYS.ResetInd, self.on_reset)
+            self._tap(znp_commands.AF.IncomingMsg, self.on_af)
+            await self._app.initialize(auto_form=True)
+        self._armed = True
+
+    async def stop(self) -> None:
+        """Close the port and the database."""
+        self._armed = False
+        if self._app is not None:
+            tasks = list(self._app._tasks)  # shutdown() cancels them but does not wait for them
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await self._app.shutdown()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def lost(self) -> str:
+        """Wait until the stick is lost; return how."""
+        return await self._lost
+
+    async def watch(self) -> None:
+        """Ping the stick until it does not answer: a hung firmware keeps its port open."""
+        while True:
+            await asyncio.sleep(PING_PERIOD_S)
+            try:
+                await self._app.watchdog_feed()
+            except (*enrolment.NotAnswered, OSError) as error:
+                self._lose(f"the stick does not answer ({type(error).__name__})")
+                return
+
+    async def permit(self, seconds: int) -> bool:
+        """Open the network for joining, 0 closes it; False if the stick did not answer."""
+        return await self._asked(self._app.permit(min(seconds, PERMIT_LIMIT_S))) is not False
+
+    # -- devices ------------------------------------------------------------------------------------------------------
+
+    @property
+    def devices(self) -> list[str]:
+        """Addresses of all devices whose interview is done."""
+        return [str(ieee) for ieee, device in self._app.devices.items()
+                if isinstance(device, Device) and ieee != self._own and device.is_initialized]
+
+    def describe(self, ieee: str) -> tuple[str, str, int | None] | None:
+        """(manufacturer, model, zone type) of an interviewed device, None for any other."""
+        device = self._device(ieee)
+        if device is None or not device.is_initialized:
+            return None
+        return device.manufacturer or "", device.model or "", enrolment.zone_type(device)
+
+    def enrolled(self, ieee: str) -> bool:
+        device = self._device(ieee)
+        return device is not None and enrolment.is_enrolled(device, self._own)
+
+    async def enrol(self, ieee: str) -> bool:
+        """Try to enrol a device; True if it is enrolled."""
+        device = self._device(ieee)
+        return device is not None and bool(
+            await self._asked(enrolment.enrol(device, self._own, self._zone_id(device))))
+
+    async def supervise(self, ieee: str) -> None:
+        """Ask a device for its heartbeat."""
+        if (device := self._device(ieee)) is not None:
+            await enrolment.supervise(device)
+
+    async def probe(self, ieee: str) -> bool | None:
+        """Ask once whether a device is enrolled; its answer brings its zone status too. None without an answer."""
+        device = self._device(ieee)
+        return None if device is None else await enrolment.probe(device, self._own)
+
+    async def answer_enrolment(self, ieee: str) -> None:
+        """Answer a Zone Enroll Request."""
+        if (device := self._device(ieee)) is not None:
+            await self._asked(enrolment.answer(device, self._zone_id(device)))
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """Channel, PAN id and extended PAN id, JSON-able."""
+        info = self._app.state.network_info
+        return {"channel": info.channel, "pan": f"0x{info.pan_id:04x}", "extended_pan": str(info.extended_pan_id),
+                "stick": str(self._own)}
+
+    @property
+    def _own(self) -> EUI64:
+        own: EUI64 = self._app.state.node_info.ieee
+        return own
+
+    async def _asked(self, request: Coroutine[Any, Any, Any]) -> Any:
+        """Do a request to the stick or a device; False without an answer: whoever asked tries again."""
+        try:
+            return await request
+        except enrolment.NotAnswered as error:
+            log.info("no answer error=%r", error)
+            return False
+
+    def _device(self, ieee: str) -> Device | None:
+        device = self._app.devices.get(EUI64.convert(ieee))
+        return device if isinstance(device, Device) else None
+
+    def _zone_id(self, device: Device) -> int:
+        """The id this zone has, or one that no other has."""
+        ids = {other.ieee: zone.get("zone_id") for other in self._app.devices.values()
+               if isinstance(other, Device) and (zone := enrolment.zone_of(other)) is not None}
+        own = ids.pop(device.ieee, None)
+        return own if own in ZONE_IDS else next(free for free in ZONE_IDS if free not in ids.values())
+
+    # -- callbacks, called through the guard --------------------------------------------------------------------------
+
+    def _tap(self, command: Any, callback: Callable[[Any], None]) -> None:
+        self._app._znp.callback_for_response(command.Callback(partial=True), self._guard(callback))
+
+    def on_af(self, message: Any) -> None:
+        mono_s = self._mono_s()
+        nwk, frame = int(message.SrcAddr), (int(message.SrcEndpoint), int(message.ClusterId), bytes(message.Data))
+        for ieee, device in self._app.devices.items():
+            if isinstance(device, Device) and device.nwk == nwk:
+                if ieee != self._own:
+                    self._hearer.heard(str(ieee), mono_s, *frame)
+                return
+        if nwk in self._unknown or len(self._unknown) < UNKNOWN_SENDERS:
+            self._unknown.setdefault(nwk, deque(maxlen=FRAMES_OF_EACH)).append((mono_s, *frame))
+        log.info("frame from an address nobody has nwk=0x%04x", nwk)
+
+    def on_reset(self, _: Any) -> None:
+        if self._armed:
+            self._lose("the stick restarted by itself")
+
+    def on_connection_lost(self, error: Exception | None) -> None:
+        self._lose(f"the stick's port is gone ({error!r})" if error else "the stick's port is gone")
+
+    def on_joined(self, device: BaseDevice) -> None:
+        self._hearer.joined(str(device.ieee))
+        for frame in self._unknown.pop(int(device.nwk), ()):
+            self._hearer.heard(str(device.ieee), *frame)
+
+    def on_interviewed(self, device: BaseDevice) -> None:
+        if device.ieee != self._own:
+            self._hearer.interviewed(str(device.ieee))
+
+    def on_message(self, device: BaseDevice, _profile: int, cluster: int, _source: int, endpoint: int,
+                   _raw: bytes) -> None:
+        if endpoint == 0 and cluster == ZDOCmd.Device_annce:
+            self._hearer.announced(str(device.ieee))
+
+    def on_left(self, device: BaseDevice) -> None:
+        """Forget a device that left, which zigpy does not: its return is then a fresh join, enrolment and all."""
+        self._app.devices.pop(device.ieee, None)
+        self._app.listener_event("device_removed", device)
+        device.on_remove()
+        self._hearer.left(str(device.ieee))
+
+    def _lose(self, reason: str) -> None:
+        if not self._lost.done():
+            self._lost.set_result(reason)
+
+
+def is_pty(port: str) -> bool:
+    """Tell whether a port is a pty, which has no RTS and DTR to reset a stick with."""
+    try:
+        return os.major(os.stat(port).st_rdev) in PTY_MAJORS
+    except OSError:
+        return False
+
+
+def explain(error: Exception, port: str) -> tuple[str, str]:
+    """Turn what start() raised into a reason and a cure."""
+    if isinstance(error, NetworkSettingsInconsistent):
+        return ("the stick holds another network than this gateway's",
+                "plug this gateway's own stick in, or one erased with `python -m zigpy_znp.tools.nvram_reset PORT`: "
+                "an empty stick is given this network from the backup")
+    if isinstance(error, PermissionError):
+        return f"{port} cannot be opened ({error})", "end the other program that has it open, and check its owner group"
+    if isinstance(error, TimeoutError):
+        return (f"the stick at {port} does not answer",
+                "unplug it and plug it in again; if that does not help: its firmware must be Z-Stack 3 for CC2652")
+    return (f"the radio does not start ({type(error).__name__}: {error})",
+            "unplug the stick and plug it in again; if that does not help, see the log")
