@@ -42,6 +42,17 @@ class Credentials:
     password: str | None
 
 
+class _HandshakeSocket(ssl.SSLSocket):
+    """paho 2.1 leaves the socket of a failed handshake open until it is collected."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def read(city: City, check_dates: bool) -> Credentials:
     """Read the files that `city` names. Blocking. Raises SettingsUnusable.
 
@@ -67,19 +78,16 @@ def explain(error: ssl.SSLError) -> SessionError:
 
 
 def _context(city: City, check_dates: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    try:
+        context = ssl.create_default_context(cafile=city.ca_file)  # without a file: the system's authorities
+    except OSError as error:  # ssl.SSLError is one
+        raise _unusable("city.ca_file", city.ca_file, error) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if city.ca_file is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_verify_locations(city.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise _unusable("city.ca_file", city.ca_file, error) from error
+    context.sslsocket_class = _HandshakeSocket
     if city.cert_file is not None:
         try:
             context.load_cert_chain(city.cert_file, city.key_file)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise _unusable("city.cert_file or city.key_file", city.cert_file, error) from error
     if not check_dates:
         context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
@@ -93,5 +101,5 @@ def _text(path: Path, key: str) -> str:
         raise _unusable(key, path, error) from error
 
 
-def _unusable(key: str, path: Path, error: Exception) -> SettingsUnusable:
+def _unusable(key: str, path: Path | None, error: Exception) -> SettingsUnusable:
     return SettingsUnusable(f"{key} ({path}) cannot be used ({error})", "put the right file there, readable for anju")

@@ -215,8 +215,9 @@ async def _explain(city: City, secrets: credentials.Credentials, error: aiomqtt.
     if isinstance(cause, ssl.SSLError):
         return credentials.explain(cause)
     if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
+        port = "city.port" if secrets.tls is None else "that city.port is the broker's TLS port"
         return errors.Unreachable(f"no connection to {where} ({cause.strerror or cause})",
-                                  "check the internet connection, city.host and city.port")
+                                  f"check the internet connection, city.host and {port}")
     if secrets.tls is not None and (found := await _probe(city, secrets.tls)) is not None:
         return found
     if isinstance(error, _ClosedEarly):

@@ -129,6 +129,9 @@ class Uplink:
                 await self._converse()
             except* SessionError as group:
                 self._lost(_first(group))
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                # TaskGroup of Python 3.11 forgets a cancellation that comes in the same moment as a child's error.
+                raise asyncio.CancelledError
             attempt = 0 if self._tally.received > before else attempt + 1
             await self._pause(pause_s(max(attempt - 1, 0), self._alarm_waits(), self._rng()))
 
@@ -184,19 +187,21 @@ class Uplink:
             await self._wait(STORE_RETRY_S if isinstance(self._error, StoreError) else None)
 
     async def _rows(self, place: int, session: Session) -> list[Row]:
+        source = self._store if place else self._volatile
+        if source.epoch != self._windows[place].epoch:  # a new file, or the old one was numbered anew
+            self._windows[place] = Window(source.epoch)
         free = session.in_flight - self._in_flight
         lanes = self._windows[place].open_lanes(free)
         if not lanes:
             return []
         try:
-            rows = await (self._store if place else self._volatile).next_rows(lanes, free)
+            rows = await source.next_rows(lanes, free)
         except StoreError as error:
             self._error = error
             return []
         if place and isinstance(self._error, StoreError):
             self._error = None
-        if rows and rows[0].epoch != self._windows[place].epoch:  # a new file, or the old one was renumbered
-            self._windows[place] = Window(rows[0].epoch)
+        if rows and rows[0].epoch != self._windows[place].epoch:  # it changed while they were read
             return await self._rows(place, session)
         return self._admitted(place, rows, free)
 

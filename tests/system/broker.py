@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import getpass
 import json
 import os
 import random
@@ -75,7 +76,8 @@ class Mosquitto:
 
     async def start(self) -> None:
         config = self.folder / f"mosquitto-{self.port}.conf"
-        lines = [f"listener {self.port} {HOST}", "persistence false", "log_type none", "set_tcp_nodelay true"]
+        lines = [f"listener {self.port} {HOST}", "persistence false", "log_type none", "set_tcp_nodelay true",
+                 f"user {getpass.getuser()}"]
         lines += [] if any(line.startswith("allow_anonymous") for line in self.extra) else ["allow_anonymous true"]
         config.write_text("\n".join(lines + self.extra) + "\n")
         self._child = await asyncio.create_subprocess_exec(

@@ -1,10 +1,18 @@
 """Outbox to city, over a real broker and real files."""
 
 import asyncio
+import json
+import time
 from pathlib import Path
 
+import aiomqtt
+
+from gateway.model.command import Outcome
 from gateway.model.event import Lane
-from tests.system.broker import city, event, flat, mosquitto
+from gateway.model.time import ClockQuality
+from hil.resources import control
+from hil.resources.proxy import Proxy
+from tests.system.broker import GATEWAY, HOST, FlatClock, city, event, flat, mosquitto, numbered, process
 
 
 async def test_an_event_is_settled_once_the_city_has_committed_it(tmp_path: Path) -> None:
@@ -16,6 +24,233 @@ async def test_an_event_is_settled_once_the_city_has_committed_it(tmp_path: Path
         assert sorted(await there.ids()) == ["a", "b", "c"]
         assert [count.waiting for count in home.store.counts().values()] == [0, 0, 0]
         health = home.uplink.health()
-        assert health["connected"]
-        assert health["mqtt"] == "5"
-        await asyncio.sleep(0)
+        assert (health["state"], health["mqtt"], health["sent"], health["received"]) == ("connected", "5", 3, 3)
+
+
+async def test_the_brokers_word_alone_settles_nothing(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            flat(tmp_path / "state", broker.port) as home:
+        await there("hold_acks", on=True)
+        await home.store.append([event("a", Lane.ALARM)])
+        await there.until("a")
+        await home.until(lambda: home.sent == ["a"])
+        assert home.received == []
+        assert home.store.counts()[Lane.ALARM].waiting == 1
+        await there("hold_acks", on=False)
+        await home.until(lambda: home.received == ["a"])
+
+
+async def test_an_alarm_raised_in_an_outage_arrives_before_the_backlog(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there:
+        proxy = Proxy(HOST, broker.port)
+        await proxy.start()
+        async with flat(tmp_path / "state", proxy.port) as home:
+            await home.until_state("connected")
+            await proxy.cut()
+            await home.until(lambda: not home.uplink.health()["connected"])
+            await home.store.append(list(numbered("t", 400, Lane.TELEMETRY)))
+            await home.store.append(list(numbered("e", 100)))
+            await home.store.append([event("alarm", Lane.ALARM)])
+            await proxy.heal()
+            healed_s = time.monotonic()
+            await home.until(lambda: "alarm" in home.received)
+            alarm_after_s = time.monotonic() - healed_s
+            await home.until(lambda: len(home.received) == 501)
+            events = (await there("events"))["events"]
+        await proxy.close()
+    assert events[0]["id"] == "alarm"
+    assert alarm_after_s < 6.0
+    assert [found["id"] for found in events if found["lane"] == "event"] == [f"e{n}" for n in range(100)]
+    assert all(found["historical"] for found in events)
+
+
+async def test_an_alarm_overtakes_a_backlog_that_is_already_flowing(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            flat(tmp_path / "state", broker.port) as home:
+        await home.store.append(list(numbered("t", 2000, Lane.TELEMETRY)))
+        await home.until(lambda: len(home.received) > 50)
+        await home.store.append([event("alarm", Lane.ALARM)])
+        await home.until(lambda: "alarm" in home.received)
+        assert len(home.received) < 1500
+        await home.until(lambda: len(home.received) == 2001)
+        stats = await there("stats")
+        assert (stats["received"], stats["duplicates"], stats["gaps"]) == (2001, 0, 0)
+
+
+async def test_a_link_cut_again_and_again_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there:
+        proxy = Proxy(HOST, broker.port)
+        await proxy.start()
+        async with flat(tmp_path / "state", proxy.port) as home:
+            for cut in range(4):
+                await home.store.append(list(numbered(f"{cut}-", 300)))
+                await home.until(lambda target=cut: len(home.received) > target * 300 + 20)
+                await proxy.cut()
+                await home.store.append([event(f"alarm-{cut}", Lane.ALARM)])
+                await proxy.heal()
+            await home.until(lambda: sum(c.waiting for c in home.store.counts().values()) == 0)
+            ids = await there.ids()
+        await proxy.close()
+    expected = {f"{cut}-{n}" for cut in range(4) for n in range(300)} | {f"alarm-{n}" for n in range(4)}
+    assert sorted(ids) == sorted(expected)
+
+
+async def test_an_acknowledgement_lost_on_its_way_is_asked_for_again(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            flat(tmp_path / "state", broker.port, answer_s=0.8) as home:
+        await there("hold_acks", on=True)
+        await home.store.append([event("a", Lane.ALARM)])
+        health = await home.until_state("no_answer")
+        assert "acknowledged nothing" in health["reason"]
+        assert "tell the city's platform" in health["cure"]
+        reconnects = health["reconnects"]
+        await home.until(lambda: home.uplink.health()["reconnects"] > reconnects)
+        await there("hold_acks", on=False)
+        await home.until(lambda: home.received == ["a"])
+        await home.until_state("connected")
+        stats = await there("stats")
+        assert stats["duplicates"] >= 2
+        assert await there.ids() == ["a"]
+
+
+async def test_a_stalled_link_is_left_and_a_new_one_made(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port):
+        proxy = Proxy(HOST, broker.port)
+        await proxy.start()
+        async with flat(tmp_path / "state", proxy.port, answer_s=0.5) as home:
+            await home.until_state("connected")
+            proxy.stall()
+            await home.store.append([event("a", Lane.ALARM)])
+            await home.until(lambda: not home.uplink.health()["connected"])
+            await proxy.heal()
+            await home.until(lambda: home.received == ["a"])
+        await proxy.close()
+
+
+async def test_the_citys_restart_loses_nothing(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, flat(tmp_path / "state", broker.port, answer_s=1.0) as home:
+        async with city(tmp_path, broker.port):
+            await home.store.append([event("a")])
+            await home.until(lambda: home.received == ["a"])
+        await home.store.append([event("b", Lane.ALARM), event("c")])
+        await home.until(lambda: {"b", "c"} <= set(home.sent))
+        async with city(tmp_path, broker.port) as there:
+            await home.until(lambda: sorted(home.received) == ["a", "b", "c"])
+            assert sorted(await there.ids()) == ["a", "b", "c"]
+
+
+async def test_a_city_that_forgot_everything_takes_up_where_the_gateway_stands(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            flat(tmp_path / "state", broker.port) as home:
+        await home.store.append([event("a"), event("b")])
+        await home.until(lambda: len(home.received) == 2)
+        await there("forget")
+        await home.store.append([event("c")])
+        await home.until(lambda: home.received == ["a", "b", "c"])
+
+
+async def test_a_gateway_whose_disk_went_back_in_time_loses_nothing(tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there:
+        async with flat(state, broker.port) as home:
+            await home.store.append([event("a")])
+            await home.until(lambda: home.received == ["a"])
+        await asyncio.to_thread(_copy, state, copy)
+        async with flat(state, broker.port) as home:
+            await home.store.append(list(numbered("lost-memory-of-", 5)))
+            await home.until(lambda: len(home.received) == 5)
+        async with flat(copy, broker.port) as home:
+            await home.store.append(list(numbered("new", 9)))
+            await home.until(lambda: sum(c.waiting for c in home.store.counts().values()) == 0)
+            assert "back in time" in home.store.faults()[0].reason
+        assert {f"new{n}" for n in range(9)} <= set(await there.ids())
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir()
+    for path in source.glob("anju.db*"):
+        (target / path.name).write_bytes(path.read_bytes())
+
+
+async def test_what_the_disk_did_not_take_goes_out_of_memory(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.write_text("a file in the way")
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            flat(folder, broker.port) as home:
+        home.uplink.offer([event("a", Lane.ALARM)])
+        await home.until(lambda: home.received == ["a"])
+        assert home.uplink.health()["state"] == "store_unusable"
+        folder.unlink()
+        await home.store.append([event("a", Lane.ALARM), event("b")])
+        await home.until(lambda: home.received == ["a", "a", "b"])
+        assert sorted(await there.ids()) == ["a", "b"]
+        assert home.uplink.health()["state"] == "connected"
+
+
+async def test_garbage_from_the_city_is_counted_and_harms_nothing(tmp_path: Path) -> None:
+    garbage = [b"", b"{", b"\xff\xfe", b"[]", b'{"epoch": "x", "lane": "alarm", "upto": -1}', b"0" * 100_000,
+               b'{"epoch": "x", "lane": "attic", "upto": 1}', b'{"id": "c", "verb": "explode", "target": "x"}']
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port), \
+            flat(tmp_path / "state", broker.port) as home:
+        await home.until_state("connected")
+        async with aiomqtt.Client(HOST, broker.port) as stranger:
+            for payload in garbage:
+                await stranger.publish(f"anju/v1/{GATEWAY}/down/ack", payload, qos=1)
+                await stranger.publish(f"anju/v1/{GATEWAY}/down/command", payload, qos=1)
+        await home.until(lambda: home.uplink.health()["garbage"] == 2 * len(garbage))
+        await home.store.append([event("a")])
+        await home.until(lambda: home.received == ["a"])
+        assert home.uplink.health()["reconnects"] == 1
+
+
+async def test_a_command_is_obeyed_once_and_its_result_reaches_the_city(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            flat(tmp_path / "state", broker.port) as home:
+        await home.until_state("connected")
+        for _ in range(3):
+            await there("close_alarm", gateway=GATEWAY, alarm="alarm-1", id="c1")
+        events = await there.until("c1.accepted", "c1.done")
+        await there("close_alarm", gateway=GATEWAY, alarm="alarm-2", id="c2", expires_s=time.time() - 1)
+        await there.until("c2.expired")
+        assert [(command.id, command.target) for command in home.commands] == [("c1", "alarm-1")]
+        outcome = [found["data"]["outcome"] for found in events if found["id"] == "c1.done"]
+        assert outcome == [Outcome.DONE]
+
+
+async def test_a_command_is_not_judged_without_a_clock(tmp_path: Path) -> None:
+    clock = FlatClock(ClockQuality.UNSET)
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            flat(tmp_path / "state", broker.port, clock=clock) as home:
+        await home.until_state("connected")
+        await there("close_alarm", gateway=GATEWAY, alarm="alarm-1", id="c1")
+        (rejected,) = [e for e in await there.until("c1.rejected") if e["id"] == "c1.rejected"]
+        assert "clock" in rejected["data"]["words"]
+        assert "time" not in rejected
+        clock.quality = ClockQuality.SYNCED
+        await there("close_alarm", gateway=GATEWAY, alarm="alarm-1", id="c1")
+        await there.until("c1.done")
+
+
+async def test_a_retained_command_is_refused(tmp_path: Path) -> None:
+    order = {"id": "old", "verb": "close_alarm", "target": "alarm-1", "expires_s": time.time() + 600}
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port):
+        async with aiomqtt.Client(HOST, broker.port) as stranger:
+            await stranger.publish(f"anju/v1/{GATEWAY}/down/command", json.dumps(order), qos=1, retain=True)
+        async with flat(tmp_path / "state", broker.port) as home:
+            await home.until(lambda: home.uplink.health()["garbage"] == 1)
+            assert home.commands == []
+
+
+async def test_a_broker_of_mqtt_3_1_1_alone_serves_as_well(tmp_path: Path) -> None:
+    socket_path = tmp_path / "broker.sock"
+    async with process("hil.cloud.broker", "--port", "0", "--control", str(socket_path)) as broker, \
+            city(tmp_path, broker["direct_port"]) as there, flat(tmp_path / "state", broker["port"]) as home:
+        await home.store.append([event("a", Lane.ALARM)])
+        await home.until(lambda: home.received == ["a"])
+        assert home.uplink.health()["mqtt"] == "3.1.1"
+        await control.call(socket_path, "cut")
+        await home.until(lambda: not home.uplink.health()["connected"])
+        await home.store.append([event("b", Lane.ALARM)])
+        await control.call(socket_path, "heal")
+        await home.until(lambda: home.received == ["a", "b"])
+        assert await there.ids() == ["a", "b"]
