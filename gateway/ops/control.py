@@ -11,7 +11,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Refused(Exception):
 class ControlServer:
     """Answers `verbs` on `path`. A verb is an async generator: each value it yields is one answer."""
 
-    def __init__(self, path: Path, verbs: dict[str, Verb], group: str = "anju-tech") -> None:
+    def __init__(self, path: Path, verbs: Mapping[str, Verb], group: str = "anju-tech") -> None:
         self._path, self._verbs, self._group = path, verbs, group
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""The emulated home: every device, the city's broker and the city itself, each a process, and a gateway configured for it."""
+"""The emulated home: every device, the broker and the city, each a process, and a gateway configured for it."""
 
 import asyncio
 import os
@@ -11,7 +11,6 @@ from typing import Any
 
 from hil.resources import control
 from hil.resources.process import Program
-from hil.resources.proxy import Proxy
 from hil.strategies.gateway import Gateway
 
 BRACELET = "C0:5E:A0:00:00:01"
@@ -99,11 +98,11 @@ class Home:
                 group.create_task(self._start_city())
                 bracelet = group.create_task(self._start_bracelet())
                 group.create_task(self._start("zigbee", "hil.devices.zigbee", "--link", self.folder / "tty-zigbee",
-                                              "--nvram", self.folder / "zigbee-nvram.json"))
+                                              "--nvram", self.folder / "zigbee-nvram.json",
+                                              "--devices", "door,smoke"))
                 group.create_task(self._start("modbus", "hil.devices.modbus", "--link", self.folder / "tty-modbus",
                                               "--unit", 1))
                 group.create_task(self._start("gpio", "hil.devices.gpio"))
-            self.link = await stack.enter_async_context(Proxy("127.0.0.1", self.ports["broker"]))
             self.gateway = Gateway(self._write_config(), self.folder / "run", self.folder / "log" / "gateway.log",
                                    bracelet.result() | {"ANJU_BENCH_GPIO": str(self.socket("gpio")),
                                                         "GPIOZERO_PIN_FACTORY": "bench"})
@@ -124,16 +123,17 @@ class Home:
         return await program.start_ready()
 
     async def _start_city(self) -> None:
-        ready = await self._start("broker", "hil.cloud.broker", "--port", 0)
-        self.ports["broker"] = ready["port"]
-        await self._start("city", "hil.cloud", "--host", "127.0.0.1", "--port", ready["port"],
-                          "--db", self.folder / "city.db")
+        """Start the broker, whose `link` port can be cut, and the city on its direct port."""
+        ready = await self._start("broker", "hil.cloud.broker")
+        self.ports = {"link": ready["port"], "direct": ready["direct_port"]}
+        await self._start("city", "hil.cloud", "--port", ready["direct_port"], "--db", self.folder / "city.db")
 
     async def _start_bracelet(self) -> dict[str, str]:
         """Start the radio side; return the environment that leads the gateway to it."""
         self.layer = "l2" if shutil.which("dbus-daemon") else "l1"
         falls = ("--falls", self.falls) if self.falls else ()
-        ready = await self._start("bracelet", "hil.devices.bracelet", "--mode", self.layer, "--address", BRACELET, *falls)
+        ready = await self._start("bracelet", "hil.devices.bracelet", "--mode", self.layer, "--address", BRACELET,
+                                  *falls)
         if self.layer == "l2":
             return {"DBUS_SYSTEM_BUS_ADDRESS": ready["dbus_address"]}
         return {"ANJU_BENCH_HCI": f"tcp-client:127.0.0.1:{ready['hci_port']}"}
@@ -141,7 +141,7 @@ class Home:
     def _write_config(self) -> Path:
         path = self.folder / "anju.toml"
         path.write_text(_CONFIG.format(
-            id=self.gateway_id, folder=self.folder, city_port=self.link.port, language=self.language,
+            id=self.gateway_id, folder=self.folder, city_port=self.ports["link"], language=self.language,
             ble_backend="bluez" if self.layer == "l2" else "bumble", bracelet=BRACELET,
             sos_pin=SOS_PIN, cancel_pin=CANCEL_PIN, light_pin=LIGHT_PIN))
         return path

@@ -1,0 +1,5 @@
+"""`python -m gateway.app` is `anju`."""
+
+from gateway.app import main
+
+main()

@@ -1,0 +1,115 @@
+"""Daemon: everything of one gateway, wired together."""
+
+import asyncio
+import logging
+import random
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway import __version__
+from gateway.app.settings import cut, rules
+from gateway.config import Config
+from gateway.model.event import Event, EventType, Lane
+from gateway.model.light import LightPattern
+from gateway.ops.control import ControlServer, Verb
+from gateway.ops.notify import notify
+from gateway.ops.status import Fault
+from gateway.ops.tail import Fact, Tail
+from gateway.ops.watchdog import feed
+from gateway.runtime.clock import Clock
+from gateway.runtime.detectors import Detectors, Draft
+from gateway.runtime.fleet import Fleet
+from gateway.runtime.pipeline import Outlets, Pipeline
+from gateway.runtime.registry import Registry
+from gateway.runtime.session import Means
+from gateway.spi import Light
+from gateway.store import Store
+from gateway.sync.uplink import Uplink
+from gateway.voice import Voice
+
+log = logging.getLogger(__name__)
+
+CLOCK_LOOK_S = 5.0
+
+
+class Daemon:
+    """One gateway; `run(verbs)` runs it, `verbs` being what its control socket answers."""
+
+    def __init__(self, config: Config, problems: list[str], registry: Registry, store: Store, voice: Voice) -> None:
+        self.config, self.problems, self.registry, self.store, self.voice = config, problems, registry, store, voice
+        self.clock = Clock.of_this_boot()
+        self.started_mono_s = self.clock.mono_s()
+        self.tail = Tail()
+        self.detector_faults: dict[str, Fault] = {}
+        self.uplink = Uplink(store, config.city, config.gateway.id, now=self.clock.stamp, rng=random.random,
+                             on_sent=lambda ids: self.pipeline.sent(ids),
+                             on_received=lambda ids: self.pipeline.received(ids),
+                             on_command=lambda command: self.pipeline.obey(command))
+        outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: secrets.token_hex(16))
+        self.pipeline = Pipeline(self.clock, store, Detectors(config.detect, self._detector_failed), rules(config),
+                                 outlets, lambda: self.fleet.statuses())
+        means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)
+        self.fleet = Fleet(config, registry, means, self._spawn if config.gateway.spawn_hosts else None)
+
+    async def run(self, verbs: Mapping[str, Verb]) -> None:
+        """Run until cancelled. READY=1 once the store, the control socket and every bus have been started."""
+        control = ControlServer(self.config.gateway.run_dir / "control.sock", verbs)
+        await self.pipeline.restore()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.pipeline.run(), name="pipeline")
+            group.create_task(self.uplink.run(), name="uplink")
+            group.create_task(control.run(), name="control")
+            group.create_task(self.fleet.run(self._ready), name="fleet")
+            group.create_task(feed(lambda: self.pipeline.progress, self._state), name="watchdog")
+            group.create_task(self._look_at_clock(), name="clock")
+
+    def _ready(self) -> None:
+        started = {"version": __version__, "devices": sorted(self.config.devices), "epoch": self.store.epoch}
+        self.pipeline.tell(Draft(EventType.GATEWAY_STARTED, Lane.EVENT, "gateway", self.clock.stamp(), started))
+        for problem in self.problems:
+            log.error("configuration problem: %s", problem)
+            self.pipeline.fault("configuration", *cut(problem))
+        for broken in self.registry.broken:
+            self.pipeline.fault(f"plug-in {broken.name}", broken.reason, broken.cure)
+        for fault in self.store.faults():
+            self.pipeline.fault("store", fault.reason, fault.cure)
+        self.pipeline.show()
+        notify("READY=1", f"STATUS={len(self.config.devices)} devices")
+        log.info("ready gateway=%s devices=%d", self.config.gateway.id, len(self.config.devices))
+
+    def _state(self) -> str:
+        """One line for systemd."""
+        up = sum(status.state == "up" for status in self.fleet.statuses().values())
+        return f"{up} of {len(self.fleet.config.devices)} devices up, city {self.uplink.health()['state']}"
+
+    # -- outlets -----------------------------------------------------------------------------------------------------
+
+    def _offer(self, events: Sequence[Event]) -> None:
+        self.uplink.offer(events)
+
+    def _show(self, pattern: LightPattern) -> None:
+        for name, device in self.fleet.config.devices.items():
+            if "light" in self.registry.drivers[device.driver].gives:
+                self.fleet.order(name, Light(pattern))
+
+    def _watch(self, what: str, subject: str, text: str, data: dict[str, Any]) -> None:
+        self.tail.tell(Fact(self.clock.stamp().wall_s, what, subject, text, data))
+
+    def _detector_failed(self, name: str, error: Exception) -> None:
+        fault = {"what": f"detector {name}", "reason": f"{type(error).__name__}: {error}",
+                 "cure": "report it with the log; the other detectors go on"}
+        if self.detector_faults.get(name) != fault:
+            self.detector_faults[name] = fault
+            self.pipeline.fault(**fault)
+
+    async def _spawn(self, bus: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.app", "host", bus, "--config", str(self.config.path),
+            stdin=asyncio.subprocess.DEVNULL, start_new_session=True)  # it may outlive us: decision 3
+
+    async def _look_at_clock(self) -> None:
+        while True:
+            await asyncio.sleep(CLOCK_LOOK_S)
+            await asyncio.to_thread(self.clock.look)

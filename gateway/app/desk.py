@@ -1,0 +1,143 @@
+"""The desk: what a technician may ask the daemon over its control socket (docs/control.md)."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from gateway import __version__
+from gateway.app.daemon import Daemon
+from gateway.app.settings import cut, keep, rules, types
+from gateway.config import ConfigError, read, salvage
+from gateway.ops.control import Refused, Verb
+from gateway.ops.status import Parts, status
+from gateway.runtime.host import rss_mb
+from gateway.spi import SpiError
+
+TEST_WAIT_S = 60.0
+
+
+class Desk:
+    """Verb -> answers."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def verbs(self) -> dict[str, Verb]:
+        return {
+            "status": _once(lambda request: self._status()),
+            "devices": _once(lambda request: self._devices()),
+            "outbox": _once(lambda request: self._outbox()),
+            "discover": _once_async(self._discover),
+            "reload": _once_async(self._reload),
+            "test_alarm": self._test_alarm,
+            "tail": self._tail,
+        }
+
+    def _status(self) -> dict[str, Any]:
+        daemon, now = self._daemon, self._daemon.clock.stamp()
+        told = map(cut, daemon.problems)
+        faults = [{"what": "configuration", "reason": reason, "cure": cure} for reason, cure in told]
+        faults += [{"what": f"plug-in {b.name}", "reason": b.reason, "cure": b.cure} for b in daemon.registry.broken]
+        faults += [{"what": "store", "reason": f.reason, "cure": f.cure} for f in daemon.store.faults()]
+        return status(Parts(
+            gateway=daemon.config.gateway.id, version=__version__, uptime_s=now.mono_s - daemon.started_mono_s,
+            clock={"wall_s": now.wall_s, "quality": now.quality.value, "boot_id": now.boot_id}, rss_mb=rss_mb(),
+            city=daemon.uplink.health(), store=self._outbox(), devices=self._devices(), buses=daemon.fleet.health(),
+            alarms=msgspec.to_builtins(daemon.pipeline.alarms()), voice=daemon.voice.health(),
+            faults=faults + list(daemon.detector_faults.values())))
+
+    def _devices(self) -> list[dict[str, Any]]:
+        now_mono_s, statuses = self._daemon.clock.mono_s(), self._daemon.fleet.statuses()
+        found = []
+        for name, device in sorted(self._daemon.fleet.config.devices.items()):
+            heard_mono_s = self._daemon.pipeline.heard_mono_s.get(name)
+            found.append({
+                "device": name, "driver": device.driver, "room": device.room,
+                "bus": self._daemon.registry.drivers[device.driver].bus,
+                "age_s": None if heard_mono_s is None else round(now_mono_s - heard_mono_s, 1),
+                **({"state": "searching", "reason": "", "cure": ""} if name not in statuses
+                   else msgspec.to_builtins(statuses[name])),
+            })
+        return found
+
+    def _outbox(self) -> dict[str, Any]:
+        trouble = self._daemon.store.trouble
+        lanes = {
+            lane.name.lower(): {"waiting": count.waiting, "oldest": msgspec.to_builtins(count.oldest)}
+            for lane, count in self._daemon.store.counts().items()
+        }
+        return {"epoch": self._daemon.store.epoch, "waiting": {name: lane["waiting"] for name, lane in lanes.items()},
+                "lanes": lanes, "unsaved": self._daemon.pipeline.unsaved(),
+                "reason": trouble.reason if trouble else "", "cure": trouble.cure if trouble else ""}
+
+    async def _discover(self, request: dict[str, Any]) -> Any:
+        try:
+            return await self._daemon.fleet.discover(str(request["bus"]), float(request.get("seconds", 10.0)))
+        except SpiError as error:
+            raise Refused(error.reason, error.cure) from error
+
+    async def _reload(self, request: dict[str, Any]) -> Any:
+        """Read the configuration again and change over; refused as a whole if anything is wrong with it."""
+        del request
+        try:
+            text = await asyncio.to_thread(read, self._daemon.config.path)
+            config, problems = salvage(text, self._daemon.config.path, *types(self._daemon.registry))
+            if config is None or problems:
+                raise ConfigError(self._daemon.config.path, problems)
+        except ConfigError as error:
+            raise Refused(str(error), "mend the file (`anju config check`), then try again") from error
+        restart = [name for name in ("gateway", "city", "voice", "detect")
+                   if getattr(config, name) != getattr(self._daemon.config, name)]
+        await self._daemon.fleet.apply(config)
+        self._daemon.problems = []
+        self._daemon.pipeline.rules = rules(config)
+        self._daemon.pipeline.show()
+        await asyncio.to_thread(keep, text, self._daemon.config)
+        return {"devices": sorted(config.devices), "needs_restart": restart}
+
+    async def _test_alarm(self, request: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        """Raise a test alarm and tell each state it reaches, until the city has it or the time is up."""
+        limit_s = float(request.get("seconds", TEST_WAIT_S))
+        began_s = self._daemon.clock.mono_s()
+        facts = self._daemon.tail.watch()
+        waiting = asyncio.ensure_future(anext(facts))
+        await asyncio.sleep(0)  # the watch must stand before the alarm is raised
+        id_ = self._daemon.pipeline.test_alarm()
+        try:
+            async with asyncio.timeout(limit_s):
+                while True:
+                    fact = await waiting
+                    waiting = asyncio.ensure_future(anext(facts))
+                    if fact.what == "alarm" and fact.data.get("alarm") == id_:
+                        after_ms = round((self._daemon.clock.mono_s() - began_s) * 1000, 1)
+                        yield {"state": fact.data["state"], "after_ms": after_ms}
+                        if fact.data["state"] not in ("raised", "sent"):
+                            return
+        except TimeoutError:
+            raise Refused(f"the centre has not answered within {limit_s:g} s",
+                          "look at `anju status`; the alarm stays in the outbox until the city has it") from None
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await facts.aclose()
+
+    async def _tail(self, request: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        del request
+        async for fact in self._daemon.tail.watch():
+            yield msgspec.to_builtins(fact)
+
+
+def _once(verb: Callable[[dict[str, Any]], Any]) -> Verb:
+    async def answer(request: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        yield verb(request)
+
+    return answer
+
+
+def _once_async(verb: Callable[[dict[str, Any]], Awaitable[Any]]) -> Verb:
+    async def answer(request: dict[str, Any]) -> AsyncGenerator[Any, None]:
+        yield await verb(request)
+
+    return answer

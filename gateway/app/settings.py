@@ -1,0 +1,71 @@
+"""Which configuration runs: the file's, what of it can be used, or the last good one."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from gateway.alarm.life import Rules
+from gateway.config import Config, ConfigError, read, revisions, salvage
+from gateway.model.finding import FindingKind
+from gateway.runtime.registry import Registry
+
+DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
+BusTypes = Mapping[str, type[msgspec.Struct]]
+
+
+def rules(config: Config) -> Rules:
+    """The alarm floor's rules from the configuration."""
+    detect = config.detect
+    cancel_s = {FindingKind.SOS: detect.cancel_sos_s, FindingKind.FALL: detect.cancel_fall_s,
+                FindingKind.INACTIVITY: detect.cancel_inactivity_s, FindingKind.TEST: detect.cancel_sos_s}
+    return Rules(cancel_s, {name: device.room for name, device in config.devices.items() if device.room})
+
+
+def types(registry: Registry) -> tuple[DriverTypes, BusTypes]:
+    """What the installed drivers and buses let a configuration say."""
+    return ({name: (driver.bus, driver.settings) for name, driver in registry.drivers.items()},
+            {name: kind.settings for name, kind in registry.buses.items()})
+
+
+def configured(path: Path, registry: Registry) -> tuple[Config, str, list[str]]:
+    """The configuration to run, its text, and every problem. Raises ConfigError where there is not even an old one."""
+    try:
+        text = read(path)
+        config, problems = salvage(text, path, *types(registry))
+    except ConfigError as error:
+        text, config, problems = "", None, error.problems
+    if config is not None:
+        return config, text, problems
+    old = revisions.last_good(Path(os.environ.get("STATE_DIRECTORY", "/var/lib/anju")))
+    config, _ = salvage(old, path, *types(registry)) if old else (None, [])
+    if old is None or config is None:
+        raise ConfigError(path, problems)
+    return config, old, [*problems, "cannot be used: the last good configuration runs: mend the file and restart"]
+
+
+def make_folders(config: Config) -> list[str]:
+    """Make the folders that systemd makes elsewhere; a disk that refuses is a problem to tell, not an end."""
+    problems = []
+    for folder in (config.gateway.state_dir, config.gateway.run_dir):
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            cure = "make it, owned by the service's user"
+            problems.append(f"gateway: {folder} cannot be made ({error.strerror}): {cure}")
+    return problems
+
+
+def keep(text: str, config: Config) -> list[str]:
+    try:
+        revisions.keep(text, config.gateway.state_dir)
+    except OSError as error:
+        return [f"the last good configuration cannot be kept ({error.strerror}): check the disk that holds state_dir"]
+    return []
+
+
+def cut(problem: str) -> tuple[str, str]:
+    """Cut a configuration problem into its reason and its cure, which stands last."""
+    reason, _, cure = problem.rpartition(": ")
+    return reason, cure

@@ -1,0 +1,128 @@
+"""Detectors: every detector's state, and what each makes of a reading or of passing time. No I/O.
+
+A detector that raises is a fault of its own: the others still see the reading.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway.config import Detect
+from gateway.detect import falls, inactivity, life_signs, supervision, triggers, vitals
+from gateway.model.device import COVERED, DeviceStatus
+from gateway.model.event import EventType, Lane
+from gateway.model.finding import Finding
+from gateway.model.reading import Accel, Binary, Reading
+from gateway.model.time import Stamp
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An event that is still without an id."""
+
+    type: str
+    lane: Lane
+    subject: str
+    at: Stamp
+    data: dict[str, Any]
+
+
+class Outcome(msgspec.Struct):
+    """What came of a reading or a tick."""
+
+    findings: list[Finding] = []
+    drafts: list[Draft] = []
+
+
+class Detectors:
+    """One home's detectors. `fault(detector, error)` hears of each that failed."""
+
+    def __init__(self, settings: Detect, fault: Callable[[str, Exception], None]) -> None:
+        self._settings, self._fault = settings, fault
+        self._triggers = triggers.State()
+        self._falls: dict[str, falls.State] = {}
+        self._inactivity = inactivity.State()
+        self._signs = life_signs.State()
+        self._vitals = vitals.State()
+        self._supervision: supervision.State = {}
+        self._levels: dict[tuple[str, str], bool] = {}
+
+    def reading(self, reading: Reading) -> Outcome:
+        """Show one reading to every detector."""
+        outcome = Outcome()
+        for name, look in (("triggers", self._look_triggers), ("falls", self._look_falls),
+                           ("changes", self._look_changes), ("inactivity", self._look_signs),
+                           ("vitals", self._look_vitals)):
+            self._guarded(name, look, reading, outcome)
+        return outcome
+
+    def tick(self, now: Stamp, statuses: Iterable[DeviceStatus]) -> Outcome:
+        """Let time pass."""
+        outcome = Outcome()
+        self._guarded("inactivity", self._tick_inactivity, now, outcome)
+        self._guarded("vitals", self._tick_vitals, now, outcome)
+        self._guarded("supervision", lambda what, into: self._tick_supervision(now, what, into), statuses, outcome)
+        return outcome
+
+    def _guarded(self, name: str, look: Callable[[T, Outcome], None], what: T, outcome: Outcome) -> None:
+        try:
+            look(what, outcome)
+        except Exception as error:  # one detector's bug must not blind the others, nor end a device's session
+            log.exception("detector failed name=%s", name)
+            self._fault(name, error)
+
+    def _look_triggers(self, reading: Reading, outcome: Outcome) -> None:
+        self._triggers, found = triggers.step(self._triggers, reading)
+        outcome.findings += found
+
+    def _look_falls(self, reading: Reading, outcome: Outcome) -> None:
+        if isinstance(reading.value, Accel):
+            state = self._falls.get(reading.device, falls.State())
+            self._falls[reading.device], found = falls.step(state, reading.device, reading.at, reading.value)
+            outcome.findings += found
+
+    def _look_changes(self, reading: Reading, outcome: Outcome) -> None:
+        value = reading.value
+        if not isinstance(value, Binary) or self._levels.get((reading.device, value.kind)) == value.active:
+            return
+        self._levels[reading.device, value.kind] = value.active
+        data = {"kind": value.kind.value, "active": value.active}
+        outcome.drafts.append(Draft(EventType.SENSOR_CHANGED, Lane.EVENT, reading.device, reading.at, data))
+
+    def _look_signs(self, reading: Reading, outcome: Outcome) -> None:
+        self._signs, sign = life_signs.step(self._signs, reading)
+        if sign:
+            self._silence(inactivity.SignOfLife(reading.at), outcome)
+
+    def _look_vitals(self, reading: Reading, outcome: Outcome) -> None:
+        self._vitals, summaries = vitals.step(self._vitals, reading, self._settings.vitals_period_s)
+        _summarised(summaries, outcome)
+
+    def _tick_inactivity(self, now: Stamp, outcome: Outcome) -> None:
+        self._silence(inactivity.Tick(now), outcome)
+
+    def _tick_vitals(self, now: Stamp, outcome: Outcome) -> None:
+        self._vitals, summaries = vitals.tick(self._vitals, now, self._settings.vitals_period_s)
+        _summarised(summaries, outcome)
+
+    def _tick_supervision(self, now: Stamp, statuses: Iterable[DeviceStatus], outcome: Outcome) -> None:
+        self._supervision, tell = supervision.step(self._supervision, statuses, now.mono_s)
+        for status in tell:
+            data = {"state": status.state.value, "covered": status.state in COVERED,
+                    "reason": status.reason, "cure": status.cure}
+            outcome.drafts.append(Draft(EventType.DEVICE_STATE, Lane.EVENT, status.device, now, data))
+
+    def _silence(self, happened: inactivity.Input, outcome: Outcome) -> None:
+        limit_s = self._settings.inactivity_h * 3600
+        self._inactivity, found = inactivity.step(self._inactivity, happened, limit_s)
+        outcome.findings += found
+
+
+def _summarised(summaries: Iterable[vitals.Summary], outcome: Outcome) -> None:
+    outcome.drafts += [Draft(EventType.VITALS_SUMMARY, Lane.TELEMETRY, summary.device, summary.at, summary.data())
+                       for summary in summaries]

@@ -1,0 +1,264 @@
+"""The tour: a day's worth of trouble in two minutes, with what was lost, doubled or late counted at its end.
+
+A technician adds the Zigbee devices; then a fall, SOS presses, smoke over Zigbee and over Modbus, a door; the link to the
+broker is cut for 20 s while an SOS is pressed and heart rates go on, and in the middle of that the gateway is killed and
+started again; the bracelet walks out of range and comes back.
+"""
+
+import asyncio
+import sqlite3
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from typing import Any
+
+from hil.resources.process import rss_mb
+from hil.scenarios import floor
+from hil.scenarios.board import Board
+from hil.scenarios.city import CityWatch, Event, alarm
+from hil.strategies.home import CORRIDOR_INPUT, FLAT_INPUT, SOS_PIN, Home
+
+ROUNDS = 10  # of each press whose latency is measured
+OUTAGE_S = 20.0
+WIRED = {"bracelet", "panel", "sos", "fine", "light"}
+
+
+class Tour:
+    """One tour through a home whose kit is running. `result()` after `run()`."""
+
+    def __init__(self, home: Home, board: Board) -> None:
+        self._home, self._board = home, board
+        self._city = CityWatch(home, board)
+        self._alarms: list[Event] = []  # one for each thing that must raise one
+        self._missing: list[str] = []
+        self._ieee: dict[str, str] = {}
+        self._result: dict[str, Any] = {}
+
+    async def run(self) -> dict[str, Any]:
+        """Do every step; a step that misses its event is counted as a loss, and the tour goes on."""
+        board, gateway = self._board, self._home.gateway
+        watching = asyncio.create_task(self._city.run())
+        tailing = asyncio.create_task(self._tail())
+        try:
+            await gateway.start()
+            board.did(f"gateway started, ready after {gateway.start_s:.2f} s")
+            self._result["start_s"] = round(gateway.start_s, 2)
+            await gateway.wait_devices("up", WIRED)
+            for step in (self._commission, self._floor, self._sos, self._smoke_zigbee, self._smoke_modbus, self._fall,
+                         self._door, self._memory, self._outage, self._range, self._settle):
+                await self._step(step)
+            return await self._sum_up()
+        finally:
+            for task in (watching, tailing):
+                task.cancel()
+            await asyncio.gather(watching, tailing, return_exceptions=True)
+
+    async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except Exception as error:  # noqa: BLE001 - whatever went wrong in a step is the tour's result, not its end
+            text = f"{step.__name__.strip('_')}: {type(error).__name__}: {error}"
+            self._missing.append(text)
+            self._board.did(f"MISSED {text}")
+
+    async def _tail(self) -> None:
+        """Follow what the gateway says of itself, over its restarts."""
+        while True:
+            try:
+                async for fact in self._home.gateway.stream("tail"):
+                    self._board.decided(f"{fact['what']} {fact['subject']}: {fact['text']}")
+            except (OSError, RuntimeError, ValueError):
+                pass  # it is down or just starting: the next try finds it
+            await asyncio.sleep(0.1)
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    async def _commission(self) -> None:
+        """Add the door contact and the smoke alarm with the technician's own command."""
+        self._board.did("the technician adds the Zigbee devices")
+        await self._command("devices", "add", "--bus", "zigbee", "--seconds", "6", "--all", "--yes")
+        status = await self._home.gateway.ask("devices")
+        for device in status:
+            if device["driver"].startswith("ias-"):
+                self._ieee[device["driver"].removeprefix("ias-")] = device["device"]
+        await self._home.gateway.wait_devices("up", WIRED | set(self._ieee.values()))
+        table = (await self._home.do("zigbee", "devices"))["devices"]
+        self._on_air = {device["profile"]: device["ieee"] for device in table}
+
+    async def _floor(self) -> None:
+        self._result["floor_ms"] = round(
+            await floor.measure_ms("127.0.0.1", self._home.ports["direct"], self._home.folder), 2)
+
+    async def _sos(self) -> None:
+        for _ in range(ROUNDS):
+            await self._alarm("sos", "sos", "SOS pressed", lambda: self._home.do("gpio", "press", pin=SOS_PIN))
+
+    async def _smoke_zigbee(self) -> None:
+        ieee = self._on_air["smoke"]
+        for _ in range(ROUNDS // 2):
+            await self._alarm("smoke", self._ieee["smoke"], "smoke at the Zigbee alarm",
+                              lambda: self._home.do("zigbee", "zone", ieee=ieee, bits=1))
+            mark = self._city.mark()
+            await self._home.do("zigbee", "zone", ieee=ieee, bits=0)
+            await self._cleared(self._ieee["smoke"], mark)
+
+    async def _smoke_modbus(self) -> None:
+        for _ in range(ROUNDS // 2):
+            await self._alarm("smoke", "panel", "smoke at the Modbus panel", lambda: self._input(FLAT_INPUT, True))
+            mark = self._city.mark()
+            await self._input(FLAT_INPUT, False)
+            await self._cleared("panel", mark)
+
+    async def _fall(self) -> None:
+        await self._alarm("fall", "bracelet", "FALL", lambda: self._home.do("bracelet", "fall", timeout_s=60.0))
+        self._result["fall_detected"] = True
+
+    async def _door(self) -> None:
+        mark = self._city.mark()
+        self._board.did("front door opened")
+        answer = await self._home.do("zigbee", "zone", ieee=self._on_air["door"], bits=1)
+        door = self._ieee["contact"]
+        event = await self._city.wait("open door", lambda e: _changed(e, door, "contact", True), mark)
+        self._board.took("door", event["committed_mono_s"] - answer["mono_s"])
+        await self._home.do("zigbee", "zone", ieee=self._on_air["door"], bits=0)
+        await self._input(CORRIDOR_INPUT, True)
+        await self._city.wait("corridor door", lambda e: _changed(e, "panel", "contact", True), mark)
+
+    async def _memory(self) -> None:
+        status = await self._home.gateway.ask("status")
+        self._result["rss_mb"] = {"daemon": rss_mb(self._home.gateway.program.pid),
+                                  "zigbee_host": status["buses"]["zigbee"].get("rss_mb")}
+
+    async def _outage(self) -> None:
+        """Cut the link, press SOS, kill the gateway meanwhile, let a door open while it is dead, heal the link."""
+        home, board, mark = self._home, self._board, self._city.mark()
+        began_s = time.monotonic()
+        await home.do("broker", "cut")
+        board.did("link to the city cut")
+        await asyncio.sleep(4)
+        board.did("SOS pressed while the link is cut")
+        await home.do("gpio", "press", pin=SOS_PIN)
+        await self._accepted("sos")
+        await asyncio.sleep(3)
+        await home.gateway.program.kill()
+        board.did("gateway killed (SIGKILL)")
+        await home.do("zigbee", "zone", ieee=self._on_air["smoke"], bits=1)
+        board.did("smoke at the Zigbee alarm while the gateway is dead")
+        await asyncio.sleep(0.5)
+        await home.gateway.start()
+        self._result["restart_s"] = round(home.gateway.start_s, 2)
+        board.did(f"gateway started again, ready after {home.gateway.start_s:.2f} s")
+        await home.gateway.wait_devices("up", {"bracelet", self._ieee["smoke"]})
+        await home.do("zigbee", "zone", ieee=self._on_air["smoke"], bits=0)
+        await asyncio.sleep(max(0.0, began_s + OUTAGE_S - time.monotonic()))
+        await home.do("broker", "heal")
+        board.did("link to the city healed")
+        sos = await self._city.wait("SOS of the outage", alarm("sos", "sos"), mark, 90.0)
+        smoke = await self._city.wait("smoke of the outage", alarm("smoke", self._ieee["smoke"]), mark)
+        self._alarms += [sos, smoke]
+        await self._city.wait("heart rates of the outage", lambda e: _late(e, "anju.vitals.summary"), mark)
+        late = [event for event in self._city.events[mark:] if event["historical"]]
+        self._result["outage"] = {"delivered_late": len(late), "alarm_first": late[0]["id"] == sos["id"]}
+        for event in (sos, smoke):
+            await self._close(event)
+
+    async def _range(self) -> None:
+        mark = self._city.mark()
+        await self._home.do("bracelet", "away")
+        self._board.did("the bracelet walks out of range")
+        await self._city.wait("loss of cover", lambda e: _cover(e, "bracelet", False), mark, 60.0)
+        await self._home.do("bracelet", "back")
+        self._board.did("the bracelet comes back")
+        back_s = time.monotonic()
+        event = await self._city.wait("return of cover", lambda e: _cover(e, "bracelet", True), mark, 60.0)
+        self._result["bracelet_back_s"] = round(event["committed_mono_s"] - back_s, 1)
+
+    async def _settle(self) -> None:
+        """Wait until the outbox is empty."""
+        async with asyncio.timeout(30):
+            while any((await self._home.gateway.ask("status"))["city"]["waiting"].values()):
+                await asyncio.sleep(0.2)
+        await asyncio.sleep(0.3)
+
+    # -- what steps are made of --------------------------------------------------------------------------------------
+
+    async def _alarm(self, kind: str, device: str, words: str, cause: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        """Cause one alarm, see it in the city, have the centre close it, and see that too."""
+        mark = self._city.mark()
+        self._board.did(words)
+        answer = await cause()
+        event = await self._city.wait(f"{kind} of {device}", alarm(kind, device), mark)
+        name = {"sos": "SOS", "fall": "fall, from the impact"}.get(kind, f"smoke, {device}")
+        self._board.took(name, event["committed_mono_s"] - answer["mono_s"])
+        self._alarms.append(event)
+        await self._close(event)
+
+    async def _close(self, event: Event) -> None:
+        await self._home.do("city", "close_alarm", gateway=self._home.gateway_id, alarm=event["id"])
+        await self._city.wait(f"closing of {event['id']}", lambda e: e["type"] == "anju.alarm.closed"
+                              and e["data"].get("alarm") == event["id"])
+
+    async def _cleared(self, device: str, mark: int) -> None:
+        await self._city.wait(f"end of smoke at {device}", lambda e: _changed(e, device, "smoke", False), mark)
+
+    async def _input(self, address: int, active: bool) -> dict[str, Any]:
+        return await self._home.do("modbus", "input", address=address, active=active)
+
+    async def _accepted(self, kind: str) -> None:
+        """Wait until the gateway itself says that it has this alarm."""
+        async with asyncio.timeout(10):
+            while not any(a["finding"]["kind"] == kind for a in (await self._home.gateway.ask("status"))["alarms"]):
+                await asyncio.sleep(0.02)
+
+    async def _command(self, *arguments: str) -> None:
+        """Run `anju ARGUMENTS`. Raises RuntimeError with what it said."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.app", *arguments, "--config", str(self._home.gateway.config),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, stdin=asyncio.subprocess.DEVNULL)
+        said, _ = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"anju {' '.join(arguments)}: {said.decode().strip()}")
+
+    # -- the sum -----------------------------------------------------------------------------------------------------
+
+    async def _sum_up(self) -> dict[str, Any]:
+        events = self._city.events
+        ids = [event["id"] for event in events]
+        raised = [event for event in events if event["type"] == "anju.alarm.raised"]
+        expected = {event["id"] for event in self._alarms}
+        waiting = (await self._home.gateway.ask("status"))["city"]["waiting"]
+        with closing(sqlite3.connect(self._home.folder / "city.db")) as book:
+            holes = book.execute("select coalesce(sum(top - n), 0) from (select max(seq) top, count(*) n from number "
+                                 "group by gateway, epoch, lane)").fetchone()[0]
+        sos, ground = self._board.p50_ms("SOS"), self._result.get("floor_ms")
+        smoke = [ms for name, values in self._board.latencies_ms.items() if name.startswith("smoke") for ms in values]
+        return {
+            "alarms_raised": len(expected) + len(self._missing),
+            "alarms_received": len(expected & set(ids)),
+            "events_lost": len(self._missing) + holes + sum(waiting.values()),
+            "duplicates_after_dedupe": len(ids) - len(set(ids)) + sum(e["id"] not in expected for e in raised),
+            "latency_ms": {"sos_p50": sos, "smoke_p50": sorted(smoke)[len(smoke) // 2] if smoke else None,
+                           "fall_p50": self._board.p50_ms("fall, from the impact"), "door": self._board.p50_ms("door"),
+                           "floor_p50": ground, "sos_over_floor": round(sos / ground, 2) if sos and ground else None},
+            "fall_detected": self._result.pop("fall_detected", False),
+            "events_received": len(events),
+            "bluetooth": {"l2": "fake BlueZ on a private D-Bus", "l1": "bleak backend over Bumble"}[self._home.layer],
+            "fall_source": "recording" if self._home.falls else "generator",
+            **self._result,
+            "missed": self._missing,
+        }
+
+
+def _changed(event: Event, device: str, kind: str, active: bool) -> bool:
+    return bool(event["type"] == "anju.sensor.changed" and event["subject"] == device
+                and event["data"]["kind"] == kind and event["data"]["active"] is active)
+
+
+def _cover(event: Event, device: str, covered: bool) -> bool:
+    return bool(event["type"] == "anju.device.state" and event["subject"] == device
+                and event["data"]["covered"] is covered)
+
+
+def _late(event: Event, kind: str) -> bool:
+    return bool(event["type"] == kind and event["historical"])
