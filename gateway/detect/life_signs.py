@@ -13,7 +13,7 @@ import msgspec
 from gateway.model.reading import Accel, Binary, BinaryKind, Press, Reading
 
 MOVED_G = 0.1
-"""RMS deviation within a block that only a moved wrist gives: twice that of a bracelet shaken by steps on the floor."""
+"""RMS distance from the block's mean that only a moved wrist gives: one that lies still stays below (falls.still_g)."""
 
 SIGNS: dict[BinaryKind, frozenset[bool]] = {
     BinaryKind.CONTACT: frozenset({True, False}),
