@@ -56,4 +56,4 @@ async def _show(pattern: LightPattern, port: GpioPort) -> None:
 
 
 DRIVER = Driver(name="gpio-light", title="Status light on a GPIO pin", bus="gpio", settings=GpioLightSettings,
-                run=run, gives=())
+                run=run, gives=(), takes=("light",))

@@ -91,7 +91,7 @@ class Daemon:
 
     def _show(self, pattern: LightPattern) -> None:
         for name, device in self.fleet.config.devices.items():
-            if "light" in self.registry.drivers[device.driver].gives:
+            if "light" in self.registry.drivers[device.driver].takes:
                 self.fleet.order(name, Light(pattern))
 
     def _watch(self, what: str, subject: str, text: str, data: dict[str, Any]) -> None:

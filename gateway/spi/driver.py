@@ -47,7 +47,7 @@ class Driver(Generic[S, P]):
     `run(link, port)` is one session: return or raise to end it, and the runtime starts the next after a jittered,
     growing pause. `start_s`: ready() is due so long after the port opened. `silence_s`: the longest time without a
     sign of life before the device counts as silent; None for one that only speaks when something happens and
-    has no heartbeat of its own.
+    has no heartbeat of its own. `gives`: the measurements it makes, for people; `takes`: the orders it follows.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Driver(Generic[S, P]):
     settings: type[S]
     run: Callable[[Link[S], P], Awaitable[None]]
     gives: tuple[str, ...]
+    takes: tuple[str, ...] = ()
     start_s: float = 10.0
     silence_s: float | None = None
 
