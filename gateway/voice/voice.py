@@ -1,0 +1,132 @@
+"""Voice: says prompts in a thread of its own, so that whoever asks goes on at once, whatever the sound device does.
+
+The caller and the thread share two things that need no lock: a bounded deque, in which a full one forgets its oldest,
+and a SimpleQueue that wakes the thread.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from gateway.model.finding import FindingKind
+from gateway.model.prompt import Prompt
+from gateway.voice.phrases import Phrases
+from gateway.voice.players import AlsaPlayer, NoPlayer, Player, PlayerError, WavPlayer
+from gateway.voice.waiting import Utterance, Waiting, enqueue, overtakes
+
+log = logging.getLogger(__name__)
+
+INBOX = 64
+CLOSE_S = 2.0
+
+
+class Voice:
+    """`say()` from one thread, any time; `health()` for `anju status`; `close()` at the end."""
+
+    def __init__(self, player: Player, language: str, output: str = "") -> None:
+        self._player, self._language, self._output = player, language, output
+        self._inbox: deque[Utterance] = deque(maxlen=INBOX)
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._closing = False
+        self._waiting: Waiting = ()
+        self._speaking: Utterance | None = None
+        self._fault: PlayerError | None = None
+        self._said = self._broken_off = 0
+        self._thread = threading.Thread(target=self._run, name="voice", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(cls, output: str, language: str) -> "Voice":
+        """Start a voice: `output` "alsa", "alsa:DEVICE", "wav:FILE" or "none"; `language` "zh" or "en".
+
+        A device that does not work is told by health(), not raised.
+        """
+        return cls(player_for(output), language, output)
+
+    def say(self, prompt: Prompt, kind: FindingKind | None) -> None:
+        """Say a prompt, soon. Returns at once and never raises."""
+        self._inbox.append(Utterance(prompt, kind))
+        if self._wake.empty():
+            self._wake.put(None)
+
+    def health(self) -> dict[str, Any]:
+        """What is said now, how much was said and broken off; `reason` and `cure` where the last utterance failed."""
+        speaking, fault = self._speaking, self._fault
+        return {"output": self._output, "language": self._language, "speaking": _label(speaking) if speaking else None,
+                "waiting": len(self._waiting) + len(self._inbox), "said": self._said, "broken_off": self._broken_off,
+                **({"reason": fault.reason, "cure": fault.cure} if fault else {})}
+
+    async def close(self) -> None:
+        """Break off and end; a player that hangs is left behind."""
+        self._closing = True
+        self._wake.put(None)
+        await asyncio.to_thread(self._thread.join, CLOSE_S)
+
+    # -- in the thread ----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            phrases = Phrases(self._language)
+            if phrases.missing:
+                self._failed(PlayerError(f"the voice lacks {', '.join(phrases.missing)}", "install the gateway again"))
+            while not self._closing:
+                self._wake.get()
+                self._take()
+                while self._waiting and not self._closing:
+                    self._speaking, self._waiting = self._waiting[0], self._waiting[1:]
+                    self._speak(self._speaking, phrases)
+                    self._speaking = None
+                    self._take()
+        except Exception as error:
+            log.exception("voice failed")
+            self._fault = PlayerError(f"fault in the voice: {type(error).__name__}: {error}", "report it with the log")
+        finally:
+            self._player.close()
+
+    def _speak(self, utterance: Utterance, phrases: Phrases) -> None:
+        try:
+            whole = self._player.play(phrases.compose(utterance), _label(utterance), self._overtaken)
+        except PlayerError as error:
+            self._failed(error)
+            return
+        if whole:
+            self._said += 1
+        else:
+            self._broken_off += 1
+        if self._fault is not None and not phrases.missing:
+            log.info("voice works again")
+            self._fault = None
+
+    def _failed(self, error: PlayerError) -> None:
+        if self._fault is None or self._fault.reason != error.reason:
+            log.error("voice silent reason=%r cure=%r", error.reason, error.cure)
+        self._fault = error
+
+    def _take(self) -> None:
+        """Move what was asked for into the waiting line; what is being said at this moment need not be said again."""
+        while self._inbox:
+            new = self._inbox.popleft()
+            waiting = enqueue(self._waiting, new)
+            self._waiting = waiting if new != self._speaking else tuple(one for one in waiting if one != new)
+
+    def _overtaken(self) -> bool:
+        self._take()
+        return self._closing or (self._speaking is not None and overtakes(self._waiting, self._speaking))
+
+
+def player_for(output: str) -> Player:
+    """Return the player that `[voice] output` names; the pattern of that key allows no other."""
+    name, _, where = output.partition(":")
+    if name == "alsa":
+        return AlsaPlayer(where or None)
+    if name == "wav":
+        return WavPlayer(Path(where))
+    return NoPlayer()
+
+
+def _label(utterance: Utterance) -> str:
+    return f"{utterance.kind or 'gateway'} {utterance.prompt}"
