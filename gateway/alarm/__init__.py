@@ -2,6 +2,7 @@
 
 from gateway.alarm.effects import Append, Effect, Say, Show
 from gateway.alarm.life import (
+    CANCEL_S,
     Alarms,
     CancelPressed,
     Closed,
@@ -16,6 +17,7 @@ from gateway.alarm.life import (
 )
 
 __all__ = [
+    "CANCEL_S",
     "Alarms",
     "Append",
     "CancelPressed",

@@ -44,6 +44,13 @@ UNREACHABLE_S = 30.0
 """The centre's answer is due within 10 s (GB 26875.1-2011, 4.1); three times that and the resident must know."""
 UNREACHABLE_MAX_S = 600.0
 TEST_OPEN_S = 60.0
+CANCEL_S: dict[FindingKind, float] = {
+    FindingKind.SOS: 10.0,
+    FindingKind.FALL: 20.0,
+    FindingKind.INACTIVITY: 120.0,
+    FindingKind.TEST: 10.0,
+}
+"""In which time "I am fine" ends an alarm; PERS practice (Medical Guardian, ADT) for SOS and fall."""
 
 Alarms = Mapping[str, Alarm]
 """The open alarms by id; never changed in place."""
@@ -95,12 +102,7 @@ class Rules(msgspec.Struct, frozen=True):
     `rooms`: device -> room.
     """
 
-    cancel_s: dict[FindingKind, float] = {
-        FindingKind.SOS: 10.0,
-        FindingKind.FALL: 20.0,
-        FindingKind.INACTIVITY: 120.0,
-        FindingKind.TEST: 10.0,
-    }
+    cancel_s: dict[FindingKind, float] = msgspec.field(default_factory=lambda: dict(CANCEL_S))
     rooms: dict[str, str] = {}
 
 

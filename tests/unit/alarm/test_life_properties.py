@@ -1,0 +1,134 @@
+"""What holds in every life of every alarm, whatever comes in whatever order, over crashes and reboots."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.alarm import Append, CancelPressed, Closed, Effect, Input, Raised, Received, Say, Sent, Tick, decide
+from gateway.model.alarm import OPEN, Alarm, AlarmState
+from gateway.model.event import EventType, Lane
+from gateway.model.finding import Finding, FindingKind
+from gateway.model.prompt import Prompt
+from gateway.model.time import Stamp
+from tests.unit.alarm.world import at
+
+IDS = [f"id-{n}" for n in range(12)]
+KINDS = st.sampled_from(FindingKind)
+ABOUT = st.sampled_from([*IDS, "id-0/1", "nobody"])
+STEP = st.tuples(
+    st.one_of(st.tuples(st.just("find"), KINDS, st.sampled_from(["a", "b"])), st.tuples(st.just("sent"), ABOUT),
+              st.tuples(st.just("received"), ABOUT), st.tuples(st.just("closed"), ABOUT), st.tuples(st.just("cancel")),
+              st.tuples(st.just("tick")), st.tuples(st.just("crash")), st.tuples(st.just("reboot"))),
+    st.sampled_from([0.0, 0.5, 9.0, 31.0, 200.0]),
+)
+STORY = st.lists(STEP, max_size=50)
+
+ALLOWED = {  # the table of gateway/alarm/life.py, written once more
+    (None, AlarmState.RAISED),
+    (AlarmState.RAISED, AlarmState.SENT), (AlarmState.RAISED, AlarmState.RECEIVED),
+    (AlarmState.SENT, AlarmState.RECEIVED),
+    *((state, end) for state in OPEN for end in (AlarmState.CLOSED, AlarmState.CANCELLED)),
+}
+
+
+class Record:
+    """What happened and what decide() made of it, step by step."""
+
+    def __init__(self, story: list[tuple[tuple, float]]) -> None:
+        self.steps: list[tuple[Input, Stamp, list[Effect]]] = []
+        self.findings: list[Finding] = []
+        alarms, now, ids = {}, at(100.0), iter(IDS)
+        for (verb, *args), wait_s in story:
+            now = at(now.mono_s + wait_s, now.boot_id)
+            match verb:
+                case "crash":
+                    alarms = {id_: msgspec.json.decode(msgspec.json.encode(a), type=Alarm) for id_, a in alarms.items()}
+                    continue
+                case "reboot":
+                    now = at(5.0, now.boot_id + "+")
+                    continue
+                case "find":
+                    id_ = next(ids, None)
+                    if id_ is None:
+                        continue
+                    finding = Finding(args[0], args[1], now, 0.9, f"finding {len(self.findings)}")
+                    self.findings.append(finding)
+                    happened: Input = Raised(finding, id_)
+                case "cancel":
+                    happened = CancelPressed("fine")
+                case "tick":
+                    happened = Tick()
+                case "closed":
+                    happened = Closed(args[0], "centre")
+                case _:
+                    happened = {"sent": Sent, "received": Received}[verb](args[0])
+            before = dict(alarms)
+            after, effects = decide(alarms, happened, now)
+            assert alarms == before, "the open alarms are never changed in place"
+            assert decide(alarms, happened, now) == (after, effects), "the same again gives the same"
+            alarms = after
+            self.steps.append((happened, now, effects))
+        self.open = alarms
+
+    def appends(self) -> list[Append]:
+        return [effect for _, _, effects in self.steps for effect in effects if isinstance(effect, Append)]
+
+
+@given(STORY)
+@settings(max_examples=300, deadline=None)
+def test_no_finding_is_ever_lost(story):
+    record = Record(story)
+    told = [event.data["words"] for append in record.appends() for event in append.events
+            if event.type in (EventType.ALARM_RAISED, EventType.ALARM_REPEATED)]
+    assert told == [finding.words for finding in record.findings]
+
+
+@given(STORY)
+@settings(max_examples=300, deadline=None)
+def test_received_is_never_said_before_the_centre_has_answered(story):
+    answered: set[FindingKind] = set()
+    kind_of: dict[str, FindingKind] = {}
+    for happened, _, effects in Record(story).steps:
+        if isinstance(happened, Raised):
+            kind_of[happened.id] = happened.finding.kind
+        if isinstance(happened, Received) and happened.id in kind_of:
+            answered.add(kind_of[happened.id])
+        for effect in effects:
+            if isinstance(effect, Say) and effect.prompt is Prompt.RECEIVED:
+                assert effect.kind in answered
+                assert isinstance(happened, Received | Raised)
+
+
+@given(STORY)
+@settings(max_examples=300, deadline=None)
+def test_every_state_follows_the_table(story):
+    record = Record(story)
+    states: dict[str, AlarmState | None] = {}
+    for append in record.appends():
+        before, after = states.get(append.alarm.id), append.alarm.state
+        assert before == after or (before, after) in ALLOWED
+        assert before in OPEN or before is None, "nothing comes after the end"
+        states[append.alarm.id] = after
+    assert {id_: alarm.state for id_, alarm in record.open.items()} == {
+        id_: state for id_, state in states.items() if state in OPEN}
+
+
+@given(STORY)
+@settings(max_examples=200, deadline=None)
+def test_event_ids_are_unique_and_in_the_alarm_lane_and_count_without_a_gap(story):
+    events = [event for append in Record(story).appends() for event in append.events]
+    ids = [event.id for event in events]
+    assert len(set(ids)) == len(ids)
+    assert {event.lane for event in events} <= {Lane.ALARM}
+    for id_ in {event.data["alarm"] for event in events}:
+        mine = [event.id for event in events if event.data["alarm"] == id_]
+        assert mine == [id_, *(f"{id_}/{n}" for n in range(1, len(mine)))]
+
+
+@given(STORY)
+@settings(max_examples=200, deadline=None)
+def test_only_kinds_with_a_window_are_ever_cancelled(story):
+    for append in Record(story).appends():
+        if append.alarm.state is AlarmState.CANCELLED:
+            assert append.alarm.finding.kind in {
+                FindingKind.SOS, FindingKind.FALL, FindingKind.INACTIVITY, FindingKind.TEST}
