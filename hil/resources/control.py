@@ -46,7 +46,7 @@ async def _answer(line: bytes, handle: Handler) -> bytes:
     return json.dumps(answer).encode() + b"\n"
 
 
-async def call(path: Path, op: str, timeout_s: float = 10.0, **arguments: Any) -> dict[str, Any]:
+async def call(path: Path, op: str, timeout_s: float = 10.0, /, **arguments: Any) -> dict[str, Any]:
     """Do one operation on the bench process that serves `path`. Raises ControlError, OSError, TimeoutError."""
     async with asyncio.timeout(timeout_s):
         reader, writer = await asyncio.open_unix_connection(path, limit=1 << 24)

@@ -52,7 +52,8 @@ class Program:
     async def start_ready(self, timeout_s: float = 20.0) -> dict[str, Any]:
         """Start it and wait for its first line, a JSON object."""
         await self.start()
-        assert self._process and self._process.stdout
+        assert self._process
+        assert self._process.stdout
         try:
             async with asyncio.timeout(timeout_s):
                 line = await self._process.stdout.readline()

@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 KEPT = 200
@@ -18,19 +19,20 @@ class Board:
     city: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT))
     facts: dict[str, str] = field(default_factory=dict)
     latencies_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    listener: Callable[[str, str], None] | None = None
     began_mono_s: float = field(default_factory=time.monotonic)
 
     def did(self, text: str) -> None:
         """Note what the home or a person in it did."""
-        self.home.append(self._line(text))
+        self._note("home", self.home, text)
 
     def decided(self, text: str) -> None:
         """Note what the gateway said of itself."""
-        self.gateway.append(self._line(text))
+        self._note("gateway", self.gateway, text)
 
     def received(self, text: str) -> None:
         """Note what the city has committed."""
-        self.city.append(self._line(text))
+        self._note("city", self.city, text)
 
     def took(self, name: str, seconds: float) -> None:
         """Note one latency."""
@@ -41,5 +43,8 @@ class Board:
         values = self.latencies_ms.get(name)
         return round(statistics.median(values), 2) if values else None
 
-    def _line(self, text: str) -> str:
-        return f"{time.monotonic() - self.began_mono_s:6.1f} {text}"
+    def _note(self, name: str, column: deque[str], text: str) -> None:
+        line = f"{time.monotonic() - self.began_mono_s:6.1f} {text}"
+        column.append(line)
+        if self.listener:
+            self.listener(name, line)

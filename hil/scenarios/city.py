@@ -74,8 +74,15 @@ def alarm(kind: str, device: str) -> Callable[[Event], bool]:
                           and event["data"]["kind"] == kind)
 
 
+def cause_mono_s(answer: dict[str, Any]) -> float:
+    """When what a device was told to do really happened: the press, or the impact of a fall."""
+    at_s: float = answer["impact_mono_s"] if "impact_mono_s" in answer else answer["mono_s"]
+    return at_s
+
+
 def describe(event: Event) -> str:
     """One line for people."""
     words = _WORDS.get(event["type"], event["type"].removeprefix("anju.") + " {subject}")
     data = {"kind": "", "active": "", "state": "", "median": "", "unit": ""} | event["data"]
-    return ("(late) " if event.get("historical") else "") + words.format(**(data | {"subject": event["subject"]}))
+    text: str = words.format(**(data | {"subject": event["subject"]}))
+    return f"(late) {text}" if event["historical"] else text

@@ -1,7 +1,7 @@
 """The floor under every latency: what the disk and the broker alone cost, measured in the same run.
 
-One FULL commit (SQLite, WAL) at each end and a bare MQTT round trip: commit, publish, PUBACK, arrive, commit, publish the
-acknowledgement, arrive. No gateway, no city.
+One FULL commit (SQLite, WAL) at each end and a bare MQTT round trip: commit, publish, PUBACK, arrive, commit, publish
+the acknowledgement, arrive. No gateway, no city.
 """
 
 import asyncio

@@ -10,9 +10,11 @@ from rich.text import Text
 
 from hil.scenarios.board import Board
 
-_COLOURS = (("FALL", "bold red"), ("SOS", "bold red"), ("smoke", "bold red"), ("received", "green"), ("closed", "green"),
-            ("up", "green"), ("sent", "yellow"), ("raised", "red"), ("lost", "yellow"), ("silent", "yellow"),
-            ("blind", "yellow"), ("cut", "yellow"), ("killed", "magenta"))
+_COLOURS = (
+    ("MISSED", "bold red"), ("FALL", "bold red"), ("SOS", "bold red"), ("ALARM", "bold red"), ("smoke", "bold red"),
+    ("received", "green"), ("closed", "green"), ("up", "green"), ("raised", "red"), ("sent", "yellow"),
+    ("lost", "yellow"), ("silent", "yellow"), ("blind", "yellow"), ("cut", "yellow"), ("killed", "magenta"),
+)
 
 
 class Screen:

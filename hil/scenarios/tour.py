@@ -1,8 +1,8 @@
 """The tour: a day's worth of trouble in two minutes, with what was lost, doubled or late counted at its end.
 
-A technician adds the Zigbee devices; then a fall, SOS presses, smoke over Zigbee and over Modbus, a door; the link to the
-broker is cut for 20 s while an SOS is pressed and heart rates go on, and in the middle of that the gateway is killed and
-started again; the bracelet walks out of range and comes back.
+A technician adds the Zigbee devices; then a fall, SOS presses, smoke over Zigbee and over Modbus, a door; the link to
+the broker is cut for 20 s while an SOS is pressed and heart rates go on, and in the middle of that the gateway is
+killed and started again; the bracelet walks out of range and comes back.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from typing import Any
 from hil.resources.process import rss_mb
 from hil.scenarios import floor
 from hil.scenarios.board import Board
-from hil.scenarios.city import CityWatch, Event, alarm
+from hil.scenarios.city import CityWatch, Event, alarm, cause_mono_s
+from hil.scenarios.follow import tail
 from hil.strategies.home import CORRIDOR_INPUT, FLAT_INPUT, SOS_PIN, Home
 
 ROUNDS = 10  # of each press whose latency is measured
@@ -39,7 +40,7 @@ class Tour:
         """Do every step; a step that misses its event is counted as a loss, and the tour goes on."""
         board, gateway = self._board, self._home.gateway
         watching = asyncio.create_task(self._city.run())
-        tailing = asyncio.create_task(self._tail())
+        tailing = asyncio.create_task(tail(gateway, board))
         try:
             await gateway.start()
             board.did(f"gateway started, ready after {gateway.start_s:.2f} s")
@@ -61,16 +62,6 @@ class Tour:
             text = f"{step.__name__.strip('_')}: {type(error).__name__}: {error}"
             self._missing.append(text)
             self._board.did(f"MISSED {text}")
-
-    async def _tail(self) -> None:
-        """Follow what the gateway says of itself, over its restarts."""
-        while True:
-            try:
-                async for fact in self._home.gateway.stream("tail"):
-                    self._board.decided(f"{fact['what']} {fact['subject']}: {fact['text']}")
-            except (OSError, RuntimeError, ValueError):
-                pass  # it is down or just starting: the next try finds it
-            await asyncio.sleep(0.1)
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -111,7 +102,7 @@ class Tour:
             await self._cleared("panel", mark)
 
     async def _fall(self) -> None:
-        await self._alarm("fall", "bracelet", "FALL", lambda: self._home.do("bracelet", "fall", timeout_s=60.0))
+        await self._alarm("fall", "bracelet", "FALL", lambda: self._home.do("bracelet", "fall", 60.0))
         self._result["fall_detected"] = True
 
     async def _door(self) -> None:
@@ -190,7 +181,7 @@ class Tour:
         answer = await cause()
         event = await self._city.wait(f"{kind} of {device}", alarm(kind, device), mark)
         name = {"sos": "SOS", "fall": "fall, from the impact"}.get(kind, f"smoke, {device}")
-        self._board.took(name, event["committed_mono_s"] - answer["mono_s"])
+        self._board.took(name, event["committed_mono_s"] - cause_mono_s(answer))
         self._alarms.append(event)
         await self._close(event)
 

@@ -112,9 +112,9 @@ class Home:
     def socket(self, name: str) -> Path:
         return self.folder / "ctl" / f"{name}.sock"
 
-    async def do(self, name: str, op: str, timeout_s: float = 10.0, **arguments: Any) -> dict[str, Any]:
+    async def do(self, whom: str, op: str, timeout_s: float = 10.0, /, **arguments: Any) -> dict[str, Any]:
         """Do something to a device, the broker or the city."""
-        return await control.call(self.socket(name), op, timeout_s, **arguments)
+        return await control.call(self.socket(whom), op, timeout_s, **arguments)
 
     async def _start(self, name: str, module: str, *arguments: object) -> dict[str, Any]:
         program = Program.module(module, "--control", self.socket(name), *arguments,
@@ -136,7 +136,7 @@ class Home:
                                   *falls)
         if self.layer == "l2":
             return {"DBUS_SYSTEM_BUS_ADDRESS": ready["dbus_address"]}
-        return {"ANJU_BENCH_HCI": f"tcp-client:127.0.0.1:{ready['hci_port']}"}
+        return {"ANJU_BENCH_HCI": ready["hci"]}
 
     def _write_config(self) -> Path:
         path = self.folder / "anju.toml"

@@ -1,0 +1,146 @@
+"""The live demo: a quiet home, and keys for everything that can happen in it."""
+
+import asyncio
+import os
+import sys
+import termios
+import time
+import tty
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+from hil.resources.process import rss_mb
+from hil.scenarios.board import Board
+from hil.scenarios.city import CityWatch, cause_mono_s
+from hil.scenarios.follow import tail
+from hil.strategies.home import CANCEL_PIN, FLAT_INPUT, SOS_PIN, Home
+
+MOVES = ("walk", "sit_down", "clap", "sitting")
+
+
+class Play:
+    """One live session; ends with q or Ctrl-C."""
+
+    KEYS: ClassVar[str] = "s SOS  i I'm fine  f fall  m smoke  w walk  a away/back  c cut/heal link  k kill  q quit"
+
+    def __init__(self, home: Home, board: Board) -> None:
+        self._home, self._board = home, board
+        self._city = CityWatch(home, board)
+        self._away = self._cut = self._smoke = False
+        self._moves = 0
+        self._does: dict[str, Callable[[], Awaitable[None]]] = {
+            "s": self._sos, "i": self._fine, "f": self._fall, "m": self._smoke_alarm, "w": self._walk,
+            "a": self._range, "c": self._link, "k": self._kill,
+        }
+
+    async def run(self) -> dict[str, Any]:
+        """Start the gateway and do what the keys say until q."""
+        await self._home.gateway.start()
+        self._board.did(f"gateway ready after {self._home.gateway.start_s:.2f} s")
+        followers = [asyncio.create_task(self._city.run()), asyncio.create_task(tail(self._home.gateway, self._board)),
+                     asyncio.create_task(self._facts())]
+        try:
+            async with _keys() as keys:
+                while (key := await keys.get()) != "q":
+                    if act := self._does.get(key):
+                        await self._guarded(act)
+        finally:
+            for task in followers:
+                task.cancel()
+            await asyncio.gather(*followers, return_exceptions=True)
+        return {}
+
+    async def _guarded(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except Exception as error:  # noqa: BLE001 - a key that fails is shown, the demo goes on
+            self._board.did(f"that failed: {error}")
+
+    async def _facts(self) -> None:
+        while True:
+            try:
+                status = await self._home.gateway.ask("status")
+                city = status["city"]
+                waiting = " ".join(f"{lane} {count}" for lane, count in city["waiting"].items())
+                alarms = [f"{alarm['finding']['kind']} {alarm['state']}" for alarm in status["alarms"]]
+                self._board.facts = {
+                    "gateway": f"{status['state']}, {rss_mb(self._home.gateway.program.pid)} MB",
+                    "city": city["state"], "waiting": waiting,
+                    "alarms": ", ".join(alarms) or "none open",
+                }
+            except (OSError, RuntimeError, TimeoutError, ValueError, KeyError):
+                self._board.facts = {"gateway": "down"}
+            await asyncio.sleep(0.5)
+
+    async def _sos(self) -> None:
+        self._board.did("SOS pressed")
+        await self._timed("SOS", "sos", self._home.do("gpio", "press", pin=SOS_PIN))
+
+    async def _fine(self) -> None:
+        self._board.did("\"I am fine\" pressed")
+        await self._home.do("gpio", "press", pin=CANCEL_PIN)
+
+    async def _fall(self) -> None:
+        self._board.did("FALL")
+        await self._timed("fall, from the impact", "fall", self._home.do("bracelet", "fall", 60.0))
+
+    async def _smoke_alarm(self) -> None:
+        self._smoke = not self._smoke
+        self._board.did("smoke at the panel" if self._smoke else "the smoke is gone")
+        done = self._home.do("modbus", "input", address=FLAT_INPUT, active=self._smoke)
+        if self._smoke:
+            await self._timed("smoke, panel", "smoke", done)
+        else:
+            await done
+
+    async def _walk(self) -> None:
+        move = MOVES[self._moves % len(MOVES)]
+        self._moves += 1
+        self._board.did(f"the wearer: {move}")
+        await self._home.do("bracelet", "move", name=move)
+
+    async def _range(self) -> None:
+        self._away = not self._away
+        self._board.did("the bracelet is out of range" if self._away else "the bracelet is back")
+        await self._home.do("bracelet", "away" if self._away else "back")
+
+    async def _link(self) -> None:
+        self._cut = not self._cut
+        self._board.did("link to the city cut" if self._cut else "link to the city healed")
+        await self._home.do("broker", "cut" if self._cut else "heal")
+
+    async def _kill(self) -> None:
+        await self._home.gateway.program.kill()
+        self._board.did("gateway killed (SIGKILL)")
+        began_s = time.monotonic()
+        await self._home.gateway.start()
+        self._board.did(f"gateway back after {time.monotonic() - began_s:.1f} s")
+
+    async def _timed(self, name: str, kind: str, cause: Awaitable[dict[str, Any]]) -> None:
+        """Measure from the cause to the city's commit, if it comes while the link is up."""
+        mark = self._city.mark()
+        answer = await cause
+        if not self._cut:
+            event = await self._city.wait(kind, lambda e: e["type"].startswith("anju.alarm.r")
+                                          and e["data"]["kind"] == kind, mark, 15.0)
+            self._board.took(name, event["committed_mono_s"] - cause_mono_s(answer))
+
+
+@asynccontextmanager
+async def _keys() -> AsyncIterator["asyncio.Queue[str]"]:
+    """Keys as they are pressed; without a terminal, none."""
+    queue: asyncio.Queue[str] = asyncio.Queue()
+    if not sys.stdin.isatty():
+        yield queue
+        return
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    tty.setcbreak(fd)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(fd, lambda: queue.put_nowait(os.read(fd, 1).decode(errors="replace")))
+    try:
+        yield queue
+    finally:
+        loop.remove_reader(fd)
+        termios.tcsetattr(fd, termios.TCSADRAIN, before)
