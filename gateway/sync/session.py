@@ -14,6 +14,7 @@ from typing import Any
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -108,11 +109,15 @@ class Session:
         self._client = client
         self.version = version
         self.in_flight = client.in_flight
+        self._properties: Properties | None = None
+        if version is V5:  # MQTT protocol binding for CloudEvents 1.0, 3.2: structured mode
+            self._properties = Properties(PacketTypes.PUBLISH)
+            self._properties.ContentType = "application/cloudevents+json"
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Return when the broker has it (QoS 1, PUBACK)."""
         try:
-            await self._client.publish(topic, payload, qos=1)
+            await self._client.publish(topic, payload, qos=1, properties=self._properties)
         except (aiomqtt.MqttError, OSError) as error:
             raise _dropped(error) from error
         if self._client.refused is not None:

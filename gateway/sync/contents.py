@@ -1,0 +1,102 @@
+"""Contents: the shape of every event type's `data`, for the schema that the city's integrators get.
+
+The values themselves are made where the events are made; tests hold the two together. More keys may come in a later
+version: a reader ignores those it does not know.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from gateway.model.alarm import AlarmState
+from gateway.model.command import CommandResult
+from gateway.model.device import DeviceState
+from gateway.model.event import EventType
+from gateway.model.finding import Codes, FindingKind
+from gateway.model.reading import BinaryKind, QuantityKind
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+def _about(text: str) -> msgspec.Meta:
+    return msgspec.Meta(description=text)
+
+
+class AlarmContents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Data of every event about an alarm, always whole: whichever arrives first, one can act on it."""
+
+    alarm: Annotated[str, _about("The alarm's id: that of its `anju.alarm.raised` event.")]
+    kind: FindingKind
+    device: str
+    score: Annotated[Share, _about("How sure the gateway is.")]
+    words: Annotated[str, _about("For people, in English.")]
+    evidence: Annotated[dict[str, float], _about("What the detector saw; the unit is the end of each name.")]
+    codes: Codes
+    repeats: Annotated[Count, _about("Further findings of the same kind and device so far.")]
+    state: AlarmState
+    test: Annotated[bool, _about("A technician's or resident's test: answer it, send nobody.")]
+    room: str = ""
+    by: Annotated[str, _about("Who ended it: the device that was pressed, or the command's id.")] = ""
+
+
+class SensorContents(msgspec.Struct, frozen=True):
+    """A two-state sensor changed."""
+
+    kind: BinaryKind
+    active: Annotated[bool, _about("True is the state worth telling: open, smoke, wet, occupied.")]
+
+
+class DeviceContents(msgspec.Struct, frozen=True):
+    """How a device stands; told when it lasts."""
+
+    state: DeviceState
+    covered: Annotated[bool, _about("Whether this device watches over the resident now.")]
+    reason: str
+    cure: str
+
+
+class StartedContents(msgspec.Struct, frozen=True):
+    """The gateway's service has started."""
+
+    version: str
+    devices: list[str]
+    epoch: Annotated[str, _about("The epoch of the outbox from now on.")]
+
+
+class FaultContents(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something of the gateway itself does not work."""
+
+    reason: str
+    cure: str
+    what: str = ""
+
+
+class VitalsContents(msgspec.Struct, frozen=True):
+    """Vital signs of one device over one period. A value is null where nothing plausible was measured."""
+
+    kind: QuantityKind
+    unit: Annotated[str, _about("UCUM.")]
+    loinc: str | None
+    span_s: float
+    n: Annotated[Count, _about("Plausible samples.")]
+    implausible: Count
+    min: float | None
+    median: float | None
+    max: float | None
+
+
+CONTENTS: dict[str, type[msgspec.Struct]] = {
+    EventType.ALARM_RAISED: AlarmContents,
+    EventType.ALARM_REPEATED: AlarmContents,
+    EventType.ALARM_CANCELLED: AlarmContents,
+    EventType.ALARM_CLOSED: AlarmContents,
+    EventType.RESIDENT_WELL: AlarmContents,
+    EventType.SENSOR_CHANGED: SensorContents,
+    EventType.DEVICE_STATE: DeviceContents,
+    EventType.GATEWAY_STARTED: StartedContents,
+    EventType.GATEWAY_FAULT: FaultContents,
+    EventType.COMMAND_RESULT: CommandResult,
+    EventType.VITALS_SUMMARY: VitalsContents,
+}
+"""Event type -> the shape of its data."""
