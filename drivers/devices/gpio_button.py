@@ -6,7 +6,6 @@ Held for STUCK_S it counts as stuck: the fault is told until it is released.
 """
 
 import asyncio
-from typing import Literal
 
 import msgspec
 
@@ -20,7 +19,7 @@ class GpioButtonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     """`pin`: BCM number or name. `pull_up`: the button connects to ground; False: to 3.3 V."""
 
     pin: int | str
-    button: Literal[Button.SOS, Button.CANCEL, Button.SERVICE] = Button.SOS
+    button: Button = Button.SOS
     pull_up: bool = True
 
 

@@ -3,11 +3,14 @@
 A broken plug-in is kept in `broken` and shown in `anju status`; it never stops the daemon.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
+
+import msgspec
 
 from gateway.spi import BusKind, Driver
 from gateway.spi.bus import AnyBusKind
@@ -55,6 +58,8 @@ class Plugins(Mapping[str, T], Generic[T]):
     def _load(self, point: EntryPoint) -> bool:
         try:
             plugin = point.load()
+            if isinstance(plugin, self._kind):
+                _usable(plugin.settings)  # type: ignore[attr-defined]
         except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything while it is imported
             reason = f"{type(error).__name__}: {error}"
         else:
@@ -66,6 +71,12 @@ class Plugins(Mapping[str, T], Generic[T]):
         log.error("plug-in broken name=%s reason=%r", point.name, reason)
         self._broken.append(Broken(point.name, reason, "reinstall or remove the package that brings it"))
         return False
+
+
+def _usable(settings: type[msgspec.Struct]) -> None:
+    """Raise TypeError where msgspec cannot convert a table into these settings at all."""
+    with contextlib.suppress(msgspec.ValidationError):
+        msgspec.convert({}, settings)
 
 
 @dataclass(frozen=True)
