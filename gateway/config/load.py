@@ -125,7 +125,7 @@ def _convert(table: dict[str, Any], kind: type[T], where: str, problems: list[st
     strange = [key for key in table if key not in known]
     problems += [_unknown(f"{where}.{key}", key, known) for key in strange]
     try:
-        return msgspec.convert({k: v for k, v in table.items() if k not in strange}, kind)
+        return msgspec.convert({k: v for k, v in table.items() if k not in strange}, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
         text = str(error)
         what, _, place = text.partition(" - at `$")
@@ -136,6 +136,13 @@ def _convert(table: dict[str, Any], kind: type[T], where: str, problems: list[st
         else:
             problems.append(f"{key}: {what[0].lower()}{what[1:]}: change the value")
         return None
+
+
+def _path(kind: type, value: object) -> object:
+    """Let a text stand where a Path is wanted."""
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise TypeError(f"expected a {'path' if kind is Path else kind.__name__}, got {value!r}")
 
 
 def _unknown(where: str, name: str, known: Iterable[str], noun: str = "key") -> str:

@@ -40,6 +40,7 @@ class HostedBus:
         self._asked: dict[int, asyncio.Future[frames.Discovered]] = {}
         self._ids = itertools.count(1)
         self._health: dict[str, Any] = {}
+        self._absence: dict[str, str] = {}
         self._connections = 0
 
     async def run(self) -> None:
@@ -78,7 +79,9 @@ class HostedBus:
         return dict(self._statuses)
 
     def health(self) -> dict[str, Any]:
-        return self._health | {"host": "connected" if self._writer else "down", "connections": self._connections}
+        """The bus's own health as its host last told it; while there is no host, why."""
+        host = {"host": "connected" if self._writer else "down", "connections": self._connections}
+        return self._health | host | ({} if self._writer else self._absence)
 
     async def discover(self, seconds: float) -> list[dict[str, Any]]:
         """Look for new devices. Raises SpiError."""
@@ -194,6 +197,7 @@ class HostedBus:
 
     def _blind(self, reason: str, cure: str) -> None:
         now_mono_s = self._means.clock.mono_s()
+        self._absence = {"reason": reason, "cure": cure}
         for name in self._devices:
             self._statuses[name] = DeviceStatus(name, DeviceState.BLIND, now_mono_s, reason, cure)
             self._means.sink.status(self._statuses[name])

@@ -55,7 +55,8 @@ address = "{bracelet}"
 driver = "modbus-inputs"
 room = "kitchen"
 unit = 1
-inputs = {{ "0" = "smoke", "1" = "contact" }}
+inputs.0 = {{ kind = "smoke" }}
+inputs.1 = {{ kind = "contact" }}
 
 [devices.sos]
 driver = "gpio-button"

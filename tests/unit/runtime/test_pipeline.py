@@ -1,0 +1,235 @@
+"""The pipeline on a real store: what a reading leads to, with the disk well and with the disk refusing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.alarm.life import Rules
+from gateway.config import Detect
+from gateway.model.alarm import AlarmState
+from gateway.model.command import Command, Verb
+from gateway.model.device import DeviceState, DeviceStatus
+from gateway.model.event import Event, EventType, Lane
+from gateway.model.finding import FindingKind
+from gateway.model.light import LightPattern
+from gateway.model.prompt import Prompt
+from gateway.model.reading import Binary, BinaryKind, Button, Measurement, Press, Quantity, QuantityKind, Reading
+from gateway.runtime import pipeline as pipeline_module
+from gateway.runtime.clock import Clock
+from gateway.runtime.detectors import Detectors
+from gateway.runtime.pipeline import Outlets, Pipeline
+from gateway.store import Store, StoreFull
+
+SMOKE, CLEAR = Binary(BinaryKind.SMOKE, active=True), Binary(BinaryKind.SMOKE, active=False)
+
+
+@dataclass
+class Bench:
+    """A pipeline with ears on all its outlets."""
+
+    store: Store
+    pipeline: Pipeline
+    offered: list[Event] = field(default_factory=list)
+    shown: list[LightPattern] = field(default_factory=list)
+    said: list[tuple[Prompt, FindingKind]] = field(default_factory=list)
+    watched: list[tuple[str, str, str]] = field(default_factory=list)
+    statuses: dict[str, DeviceStatus] = field(default_factory=dict)
+
+    def reading(self, value: Measurement, device: str = "d", taken: Any = None) -> bool:
+        return self.pipeline.reading(Reading(device, self.pipeline.clock.stamp(), value), taken)
+
+    async def rows(self) -> list[Event]:
+        rows = await self.store.next_rows(dict.fromkeys(Lane, 0), 100)
+        return [row.event for row in rows]
+
+    async def kinds(self) -> list[str]:
+        return [event.type for event in await self.rows()]
+
+
+@asynccontextmanager
+async def bench(folder: Path, detect: Detect | None = None) -> AsyncIterator[Bench]:
+    store = await Store.open(folder)
+    ids = iter(range(1, 10_000))
+    made: list[Bench] = []
+    outlets = Outlets(offer=lambda events: made[0].offered.extend(events), show=lambda p: made[0].shown.append(p),
+                      say=lambda prompt, kind: made[0].said.append((prompt, kind)),
+                      watch=lambda what, who, text, data: made[0].watched.append((what, who, text)),
+                      new_id=lambda: f"id{next(ids)}")
+    faults: list[str] = []
+    detectors = Detectors(detect or Detect(), lambda name, error: faults.append(name))
+    pipe = Pipeline(Clock("boot"), store, detectors, Rules(), outlets, lambda: made[0].statuses)
+    made.append(Bench(store, pipe))
+    await pipe.restore()
+    task = asyncio.create_task(pipe.run())
+    await asyncio.sleep(0)
+    try:
+        yield made[0]
+        assert faults == []
+    finally:
+        task.cancel()
+        ended = await asyncio.gather(task, return_exceptions=True)
+        assert not isinstance(ended[0], Exception), ended
+        await store.close()
+
+
+async def taken(bench: Bench, value: Measurement, device: str = "d") -> None:
+    """Hand over a reading and wait until what follows is on disk."""
+    done = asyncio.Event()
+    assert bench.reading(value, device, done.set)
+    async with asyncio.timeout(5):
+        await done.wait()
+
+
+async def test_smoke_speaks_and_lights_at_once_and_is_on_disk_when_taken(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        done = asyncio.Event()
+        b.reading(SMOKE, taken=done.set)
+        assert b.said == [(Prompt.RAISED, FindingKind.SMOKE)]
+        assert b.shown == [LightPattern.FAST]
+        assert not done.is_set()
+        await done.wait()
+        assert await b.kinds() == [EventType.ALARM_RAISED, EventType.SENSOR_CHANGED]
+        assert [alarm.state for alarm in await b.store.open_alarms()] == [AlarmState.RAISED]
+
+
+async def test_a_reading_that_leads_to_nothing_is_taken_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await taken(b, SMOKE)
+        done: list[str] = []
+        b.reading(SMOKE, taken=lambda: done.append("taken"))
+        assert done == ["taken"]
+        assert len(await b.rows()) == 2
+
+
+async def test_received_is_said_only_after_the_city(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await taken(b, Press(Button.SOS))
+        (alarm,) = b.pipeline.alarms()
+        b.pipeline.sent([alarm.id, "another"])
+        assert (Prompt.RECEIVED, FindingKind.SOS) not in b.said
+        b.pipeline.received([alarm.id])
+        assert b.said == [(prompt, FindingKind.SOS) for prompt in (Prompt.RAISED, Prompt.SENT, Prompt.RECEIVED)]
+        assert b.shown[-1] is LightPattern.SLOW
+
+
+async def test_i_am_fine_cancels_and_the_city_hears_of_it(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await taken(b, Press(Button.SOS))
+        await taken(b, Press(Button.CANCEL))
+        assert await b.kinds() == [EventType.ALARM_RAISED, EventType.ALARM_CANCELLED]
+        assert await b.store.open_alarms() == []
+
+
+async def test_the_citys_command_closes_and_a_second_one_does_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await taken(b, Press(Button.SOS))
+        command = Command("c1", Verb.CLOSE_ALARM, b.pipeline.alarms()[0].id, 2e9)
+        assert (await b.pipeline.obey(command)).outcome == "done"
+        assert (await b.pipeline.obey(command)).outcome == "done"
+        await taken(b, Binary(BinaryKind.CONTACT, active=True))
+        assert (await b.kinds()).count(EventType.ALARM_CLOSED) == 1
+
+
+async def test_open_alarms_survive_a_restart_without_a_word(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await taken(b, Press(Button.SOS))
+        alarm = b.pipeline.alarms()[0]
+    async with bench(tmp_path) as b:
+        assert [a.id for a in b.pipeline.alarms()] == [alarm.id]
+        assert b.said == []
+        b.pipeline.received([alarm.id])
+        assert b.said == [(Prompt.RECEIVED, FindingKind.SOS)]
+
+
+async def test_vitals_are_summed_up_and_levels_told_once(tmp_path: Path) -> None:
+    async with bench(tmp_path, Detect(vitals_period_s=0.001)) as b:
+        b.reading(Quantity(QuantityKind.HEART_RATE, 61.0), "wrist")
+        await asyncio.sleep(0.005)
+        await taken(b, Quantity(QuantityKind.HEART_RATE, 64.0), "wrist")
+        await taken(b, Binary(BinaryKind.CONTACT, active=True), "door")
+        await taken(b, Binary(BinaryKind.CONTACT, active=True), "door")
+        rows = await b.rows()
+        summaries = [event.data["median"] for event in rows if event.type == EventType.VITALS_SUMMARY]
+        assert summaries[0] == 61.0
+        assert [event.type for event in rows].count(EventType.SENSOR_CHANGED) == 1
+
+
+async def test_a_sample_that_comes_too_late_is_refused_and_an_alarm_never(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        late = b.pipeline.clock.stamp(b.pipeline.clock.mono_s() - 60)
+        assert not b.pipeline.reading(Reading("d", late, Quantity(QuantityKind.HEART_RATE, 60.0)))
+        assert b.pipeline.refused == 1
+        assert b.pipeline.reading(Reading("d", late, Press(Button.SOS)))
+        assert len(b.pipeline.alarms()) == 1
+
+
+async def test_a_detector_that_fails_does_not_silence_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed: list[str] = []
+    monkeypatch.setattr("gateway.detect.triggers.step", lambda state, reading: 1 / 0)
+    detectors = Detectors(Detect(), lambda name, error: failed.append(f"{name}: {error}"))
+    outcome = detectors.reading(Reading("d", Clock("boot").stamp(), SMOKE))
+    assert failed == ["triggers: division by zero"]
+    assert [draft.type for draft in outcome.drafts] == [EventType.SENSOR_CHANGED]
+
+
+class Disk:
+    """Makes the store refuse while `full`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store) -> None:
+        self.full = False
+        append = store.append
+
+        async def maybe(events: Sequence[Event], alarm: Any = None, **more: Any) -> None:
+            if self.full:
+                raise StoreFull("no space left", "free some")
+            await append(events, alarm, **more)
+
+        monkeypatch.setattr(store, "append", maybe)
+
+
+async def test_while_the_disk_is_full_alarms_go_on_from_memory_and_are_saved_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "TICK_S", 0.005)
+    async with bench(tmp_path) as b:
+        disk = Disk(monkeypatch, b.store)
+        disk.full = True
+        done = asyncio.Event()
+        b.reading(SMOKE, taken=done.set)
+        await asyncio.sleep(0.1)
+        assert EventType.ALARM_RAISED in [event.type for event in b.offered]
+        assert any(what == "fault" and "no space" in text for what, _, text in b.watched)
+        assert EventType.GATEWAY_FAULT in [event.type for event in b.offered]
+        assert not done.is_set(), "a host must keep the reading until it is on disk"
+        assert b.pipeline.unsaved() > 0
+        alarm = b.pipeline.alarms()[0]
+        b.pipeline.received([alarm.id])  # the city had it from memory
+        disk.full = False
+        async with asyncio.timeout(5):
+            await done.wait()
+        assert EventType.ALARM_RAISED in await b.kinds()
+        states = [a.state for a in await b.store.open_alarms()]
+        assert states == [AlarmState.RECEIVED], "an older snapshot must not overwrite the newest"
+
+
+async def test_lost_cover_is_told_to_the_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "TICK_S", 0.005)
+    async with bench(tmp_path) as b:
+        b.statuses["wrist"] = DeviceStatus("wrist", DeviceState.UP, 0.0)
+        async with asyncio.timeout(5):
+            while EventType.DEVICE_STATE not in await b.kinds():
+                await asyncio.sleep(0.005)
+        assert (await b.rows())[0].data["covered"] is True
+
+
+async def test_progress_moves_with_every_tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "TICK_S", 0.001)
+    async with bench(tmp_path) as b:
+        async with asyncio.timeout(5):
+            while b.pipeline.progress < 5:
+                await asyncio.sleep(0.001)
