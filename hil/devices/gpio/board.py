@@ -38,14 +38,14 @@ class Board:
     """All pins, by BCM number."""
 
     def __init__(self) -> None:
-        self.pins = {number: Pin() for number in range(28)}
+        self.pins = _bare()
         self._number = 0
         self._changes: deque[tuple[int, int, float, bool]] = deque(maxlen=KEPT)
         self._news = asyncio.Event()  # replaced at each change
         self._hands = {number: asyncio.Lock() for number in self.pins}  # one finger at a button
 
     async def handle(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Do an operation of a scenario (press, level, pins) or of a pin factory (configure, drive, watch)."""
+        """Do an operation of a scenario (press, level, pins, reset) or of a pin factory (configure, drive, watch)."""
         match op:
             case "press":
                 return await self._press(arguments["pin"], arguments.get("hold_s", 0.2), arguments.get("bounces", 0),
@@ -55,6 +55,9 @@ class Board:
                 return {"mono_s": self._wire(arguments["pin"], wired)}
             case "pins":
                 return {"pins": {str(number): self._told(pin) for number, pin in self.pins.items()}}
+            case "reset":
+                self.pins = _bare()
+                return {}
             case "configure":
                 pin = self.pins[arguments["pin"]]
                 pin.function, pin.pull = arguments["function"], arguments["pull"]
@@ -119,3 +122,8 @@ class Board:
     def _told(pin: Pin) -> dict[str, Any]:
         return {"function": pin.function, "pull": pin.pull, "high": pin.high, "wired": pin.wired,
                 "history": list(pin.history)}
+
+
+def _bare() -> dict[int, Pin]:
+    """Pins to which nothing is wired."""
+    return {number: Pin() for number in range(28)}

@@ -30,6 +30,7 @@ class Wire:
         self._socket: socket.socket | None = None
         self._lines: Any = None
         self._turn = threading.Lock()
+        self._over = False
 
     def ask(self, op: str, **arguments: Any) -> dict[str, Any]:
         """Do an operation on the board. Raises OSError where it is away, ValueError where it refuses."""
@@ -40,7 +41,7 @@ class Wire:
                     break
                 except OSError:  # a board started anew does not know the old connection
                     self.close()
-                    if last:
+                    if last or self._over:
                         raise
         if not answer.pop("ok"):
             raise ValueError(answer["error"])
@@ -58,6 +59,12 @@ class Wire:
             raise ConnectionResetError("the board hung up")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def hang_up(self) -> None:
+        """End a question that another thread is waiting in; ask no further ones."""
+        self._over = True
+        with contextlib.suppress(OSError, AttributeError):  # not connected at this moment
+            self._socket.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
     def close(self) -> None:
         if self._lines is not None:
@@ -185,6 +192,7 @@ class BenchFactory(PiFactory):  # type: ignore[misc]
         with contextlib.suppress(OSError):  # the board may have gone first
             super().close()
         self._closed.set()
+        self._watches.hang_up()
         if self._thread is not threading.current_thread():
             self._thread.join(ANSWER_S)
         self._asks.close()

@@ -1,8 +1,11 @@
 """The board as the bench runs it, and pins on gpiozero's mock and on the board, wired the same way."""
 
 import asyncio
+import json
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +28,23 @@ async def running_board(folder: Path) -> AsyncIterator[Path]:
     assert await program.stop() == 0
 
 
-@pytest.fixture
-async def board(tmp_path: Path) -> AsyncIterator[Path]:
-    async with running_board(tmp_path) as socket:
+@pytest.fixture(scope="session")
+def board_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One board for all tests: it outlives them as it outlives gateways."""
+    socket = tmp_path_factory.mktemp("board") / "gpio.sock"
+    with subprocess.Popen([sys.executable, "-m", "hil.devices.gpio", "--control", str(socket)],
+                          stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["ready"]
         yield socket
+        process.terminate()
+
+
+@pytest.fixture
+async def board(board_process: Path) -> Path:
+    """The control socket of a board to which nothing is wired."""
+    await control.call(board_process, "reset")
+    return board_process
 
 
 @dataclass
@@ -40,17 +56,16 @@ class Bench:
 
 
 @pytest.fixture(params=["mock", "bench"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(request: pytest.FixtureRequest, board: Path) -> AsyncIterator[Bench]:
     """Every test that asks for this runs on gpiozero's own mock and on the board."""
     if request.param == "mock":
         mock = MockFactory()
         yield Bench(mock, mocked(mock))
         mock.close()
     else:
-        async with running_board(tmp_path) as socket:
-            factory = await asyncio.to_thread(BenchFactory, str(socket))
-            yield Bench(factory, wired(factory, socket))
-            await asyncio.to_thread(factory.close)
+        factory = await asyncio.to_thread(BenchFactory, str(board))
+        yield Bench(factory, wired(factory, board))
+        await asyncio.to_thread(factory.close)
 
 
 def mocked(mock: MockFactory) -> Callable[[int, bool], Awaitable[float]]:
