@@ -35,6 +35,7 @@ class Commands:
         self._obey = obey
         self._sleep = sleep
         self._accepted: asyncio.Queue[Command] = asyncio.Queue()
+        self._queued: set[str] = set()
 
     async def receive(self, payload: bytes) -> None:
         """Take one message of the command topic. Raises WireError, and StoreError where it could not be kept."""
@@ -45,14 +46,20 @@ class Commands:
             return
         receipt = self._event(CommandResult(command.id, Outcome.ACCEPTED))
         if await self._store.accept_command(command, receipt):
-            self._accepted.put_nowait(command)
+            self._queue(command)
 
     async def run(self) -> None:
         """Obey for ever, one after another, beginning with what the last run left undone."""
         for command in await self._until_stored(self._store.open_commands):
-            self._accepted.put_nowait(command)
+            self._queue(command)
         while True:
             await self._finish(await self._accepted.get())
+
+    def _queue(self, command: Command) -> None:
+        """One that came while the open ones were being read would otherwise be there twice."""
+        if command.id not in self._queued:
+            self._queued.add(command.id)
+            self._accepted.put_nowait(command)
 
     async def _finish(self, command: Command) -> None:
         try:
@@ -61,6 +68,7 @@ class Commands:
             log.exception("command failed id=%s verb=%s", command.id, command.verb)
             result = CommandResult(command.id, Outcome.FAILED, str(error))
         await self._until_stored(lambda: self._store.append([self._event(result)], result_of=command.id))
+        self._queued.discard(command.id)
 
     async def _until_stored(self, call: Callable[[], Awaitable[T]]) -> T:
         while True:

@@ -111,7 +111,7 @@ class Session:
         self.in_flight = client.in_flight
         self._properties: Properties | None = None
         if version is V5:  # MQTT protocol binding for CloudEvents 1.0, 3.2: structured mode
-            self._properties = Properties(PacketTypes.PUBLISH)
+            self._properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             self._properties.ContentType = "application/cloudevents+json"
 
     async def publish(self, topic: str, payload: bytes) -> None:

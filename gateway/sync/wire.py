@@ -22,7 +22,7 @@ SEQUENCE_DIGITS = 16
 
 LaneName = Literal["alarm", "event", "telemetry"]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Digits = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,20}$")]
+Digits = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]+$")]
 Sequence = Annotated[str, msgspec.Meta(pattern=rf"^[0-9]{{{SEQUENCE_DIGITS}}}$")]
 Rfc3339 = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 
@@ -115,7 +115,7 @@ def encode(row: Row, *, gateway: str, now: Stamp, online_since_s: float) -> byte
         settledupto=f"{row.settled:0{SEQUENCE_DIGITS}d}",
         epoch=row.epoch,
         boot=at.boot_id,
-        monotonicms=str(round(at.mono_s * 1000)) if math.isfinite(at.mono_s) else "0",
+        monotonicms=_milliseconds(at.mono_s),
         clock=quality,
         stampedtime=rfc3339(at.wall_s) if corrected else msgspec.UNSET,
         stampedclock=at.quality if corrected else msgspec.UNSET,
@@ -169,6 +169,11 @@ def decode_command(payload: bytes) -> Command:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireError(f"no command ({error})") from error
     return command
+
+
+def _milliseconds(seconds: float) -> str:
+    milliseconds = seconds * 1000
+    return str(round(milliseconds)) if math.isfinite(milliseconds) else "0"
 
 
 def _name(lane: Lane) -> Any:

@@ -1,0 +1,118 @@
+"""The published schema is the code's own, and real messages obey it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+import yaml
+
+from gateway.alarm import events as alarm_events
+from gateway.model.alarm import Alarm, AlarmState
+from gateway.model.command import CommandResult, Outcome
+from gateway.model.event import Event, EventType, Lane
+from gateway.model.finding import CODES_OF, Codes, Finding, FindingKind
+from gateway.sync import schema, wire
+from gateway.sync.contents import CONTENTS
+from tests.unit.sync.kit import NOW, event, row
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "asyncapi.yaml"
+PROTOCOL = DOCUMENT.with_name("protocol.md")
+DEVICE = {"state": "silent", "covered": False, "reason": "no sign of life", "cure": "change the battery"}
+VITALS = {"kind": "heart_rate", "unit": "/min", "loinc": "8867-4", "span_s": 60.0, "n": 58, "implausible": 2,
+          "min": 61.0, "median": 66.0, "max": 80.0}
+
+
+def alarm(kind: FindingKind) -> Alarm:
+    return Alarm("a1", AlarmState.RAISED, Finding(kind, "pendant", NOW, 0.9, "pressed", {"peak_g": 3.1}), NOW)
+
+
+def samples() -> list[Event]:
+    told = [alarm_events.raised(alarm(kind), {"pendant": "bedroom"}) for kind in FindingKind]
+    told += [alarm_events.further(alarm(FindingKind.SOS), name, NOW, {}, by="pendant")[1] for name in (
+        EventType.ALARM_REPEATED, EventType.ALARM_CANCELLED, EventType.ALARM_CLOSED, EventType.RESIDENT_WELL)]
+    result = msgspec.to_builtins(CommandResult("c1", Outcome.DONE))
+    fault = {"what": "store", "reason": "damaged", "cure": "check the disk"}
+    told += [Event(name, name, Lane.EVENT, "gateway", NOW, content) for name, content in (
+        (EventType.DEVICE_STATE, DEVICE), (EventType.GATEWAY_FAULT, fault), (EventType.COMMAND_RESULT, result),
+        (EventType.VITALS_SUMMARY, VITALS),
+        (EventType.GATEWAY_STARTED, {"version": "1", "devices": ["pendant"], "epoch": "e"}))]
+    return [*told, event()]
+
+
+def validate(instance: Any, payload: dict[str, Any]) -> None:
+    document = schema.asyncapi()
+    jsonschema.Draft202012Validator(payload | {"components": document["components"]}).validate(instance)
+
+
+def message(event_type: str) -> dict[str, Any]:
+    found: dict[str, Any] = schema.asyncapi()["components"]["messages"][
+        event_type.removeprefix("anju.").replace(".", "_")]["payload"]
+    return found
+
+
+def test_the_document_is_not_stale() -> None:
+    assert DOCUMENT.read_text("utf-8") == schema.text(), "run: python -m gateway.sync.schema --write docs/asyncapi.yaml"
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    document = yaml.safe_load(DOCUMENT.read_text("utf-8"))
+
+    def references(node: Any) -> list[str]:
+        if isinstance(node, list):
+            return [found for inner in node for found in references(inner)]
+        if not isinstance(node, dict):
+            return []
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [found for inner in node.values() for found in references(inner)]
+
+    assert len(references(document)) > 20
+    for reference in references(document):
+        node = document
+        for step in reference.removeprefix("#/").split("/"):
+            node = node[step]
+
+
+def test_every_event_type_has_its_contents_and_a_sample_here() -> None:
+    known = {value for name, value in vars(EventType).items() if name.isupper()}
+    assert set(CONTENTS) == known
+    assert {sample.type for sample in samples()} == known
+
+
+@pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.type)
+def test_what_is_sent_obeys_the_schema(sample: Event) -> None:
+    sent = json.loads(wire.encode(row(sample), gateway="flat-12", now=NOW, online_since_s=0.0))
+    validate(sent, message(sample.type))
+    fields = {field.encode_name for field in msgspec.structs.fields(CONTENTS[sample.type])}
+    assert set(sent["data"]) <= fields, "describe the new key in gateway/sync/contents.py"
+
+
+@pytest.mark.parametrize("change", [
+    {"type": "anju.alarm.closed"}, {"lane": "attic"}, {"sequence": "7"}, {"clock": "wrong"}, {"data": {"kind": "sos"}},
+])
+def test_what_differs_from_the_schema_is_found(change: dict[str, Any]) -> None:
+    sent = json.loads(wire.encode(row(samples()[0]), gateway="flat-12", now=NOW, online_since_s=0.0))
+    with pytest.raises(jsonschema.ValidationError):
+        validate(sent | change, message(EventType.ALARM_RAISED))
+
+
+def test_the_examples_of_the_protocol_are_true() -> None:
+    blocks = [part.split("```")[0] for part in PROTOCOL.read_text("utf-8").split("```json\n")[1:]]
+    example, ack, command = blocks
+    envelope = msgspec.json.decode(example, type=wire.Envelope)
+    assert envelope.type == EventType.ALARM_RAISED
+    assert wire.decode_ack(ack.encode()).upto == int(envelope.sequence)
+    assert wire.decode_command(command.encode()).target == envelope.id
+
+
+def test_the_codes_of_the_protocol_are_those_of_the_code() -> None:
+    table = PROTOCOL.read_text("utf-8").split("## Vocabularies")[1].split("\n- ")[0]
+    told = {}
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and cells[0] != "`kind`":
+            ieee = int(cells[1]) if cells[1] else None
+            told[FindingKind(cells[0].strip("`"))] = Codes(ieee, cells[2], cells[3] or None)
+    assert told == CODES_OF
