@@ -1,0 +1,48 @@
+"""`anju config check`: every mistake in the configuration, with its cure."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+
+if TYPE_CHECKING:
+    from gateway.cli.main import Catalogue
+
+
+def commands(catalogue: "Catalogue") -> typer.Typer:
+    """The verb `config`. `catalogue`: what the installed drivers and buses let a configuration say."""
+    app = typer.Typer(no_args_is_help=True, help="Look at the configuration.")
+
+    @app.callback()
+    def config() -> None:
+        """Look at the configuration."""
+
+    @app.command()
+    def check(
+        file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: --config.")] = None,
+        config: ConfigFile = DEFAULT_CONFIG,
+        as_json: AsJson = False,
+    ) -> None:
+        """List every mistake in a configuration file, with its cure; exit code 1 if there is any."""
+        from gateway.cli import screen
+        from gateway.config import ConfigError, load
+
+        path = file or config
+        try:
+            found = load(path, *catalogue())
+        except ConfigError as error:
+            if as_json:
+                screen.print_json({"ok": False, "file": str(path), "problems": error.problems})
+                raise typer.Exit(1) from None
+            count = len(error.problems)
+            screen.fail(str(error), f"{count} problem{'s' * (count != 1)}", 1)
+        if as_json:
+            screen.print_json({"ok": True, "file": str(path), "problems": [], "devices": sorted(found.devices),
+                               "buses": sorted(found.buses)})
+            return
+        count = f"{len(found.devices)} devices on {len(found.buses)} buses"
+        screen.console().print(f"ok  {path}: {count}", style="green")
+
+    return app

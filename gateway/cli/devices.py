@@ -1,0 +1,215 @@
+"""`anju devices`: what is configured; `anju devices add`: find new devices and write them into the configuration."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+
+if TYPE_CHECKING:
+    from gateway.cli.client import Client
+    from gateway.cli.main import Catalogue
+
+PATIENCE_S = 20.0  # a bus may need a moment before and after it looks around
+RELOAD_S = 60.0
+
+
+def commands(catalogue: "Catalogue") -> typer.Typer:
+    """The verb `devices`. `catalogue`: what the installed drivers and buses let a configuration say."""
+    app = typer.Typer(help="Show the devices, or add new ones.")
+
+    @app.callback(invoke_without_command=True)
+    def devices(context: typer.Context, config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+        """Show the devices, or add new ones."""
+        context.obj = config
+        if context.invoked_subcommand is None:
+            listed(config, as_json)
+
+    @app.command()
+    def add(
+        context: typer.Context,
+        config: ConfigFile = DEFAULT_CONFIG,
+        bus: Annotated[str | None, typer.Option(help="Look on this bus only: ble, zigbee or modbus.")] = None,
+        seconds: Annotated[float, typer.Option(min=1.0, help="How long to look on each bus.")] = 15.0,
+        pick: Annotated[str | None, typer.Option(help="Which one: its number, name or address.")] = None,
+        name: Annotated[str | None, typer.Option(help="Its name: lower case, digits, - and _.")] = None,
+        driver: Annotated[str | None, typer.Option(help="Driver, where the bus cannot tell it.")] = None,
+        room: Annotated[str | None, typer.Option(help="Where it is.")] = None,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Look for new devices, show them, and add the one you choose to the configuration.
+
+        Put the device into its pairing mode first; the Zigbee network is open while the search lasts.
+        """
+        own = context.get_parameter_source("config")
+        path = config if own is not None and own.name == "COMMANDLINE" else context.obj
+        Adding(path, catalogue, ask=not yes and not as_json).run(bus, seconds, pick, name, driver, room, yes, as_json)
+
+    return app
+
+
+def listed(config: Path, as_json: bool) -> None:
+    """Show what is configured."""
+    from gateway.cli import screen
+    from gateway.cli.devices_table import devices
+
+    with screen.gateway(config) as client:
+        result = client.ask("devices")
+        if as_json:
+            screen.print_json(result)
+        else:
+            screen.console().print(devices(result))
+
+
+class Adding:
+    """One `anju devices add`. `ask`: there is somebody to answer questions."""
+
+    def __init__(self, path: Path, catalogue: "Catalogue", ask: bool) -> None:
+        self._path, self._catalogue, self._ask = path, catalogue, ask
+
+    def run(
+        self, bus: str | None, seconds: float, pick: str | None, name: str | None, driver: str | None, room: str | None,
+        yes: bool, as_json: bool,
+    ) -> None:
+        from gateway.cli import addition, screen
+        from gateway.cli.client import ClientError
+        from gateway.config import read
+
+        with screen.gateway(self._path) as client:
+            before = read(self._path)
+            found, deaf = self._discover(client, bus, seconds, quiet=as_json)
+            for device in found:
+                device["configured"] = addition.configured(before, device["settings"])
+            if as_json and pick is None:
+                screen.print_json({"found": found, "unavailable": deaf})
+                return
+            if not as_json:
+                self._show(found, deaf)
+            chosen = self._chosen(found, pick)
+            driver = driver or chosen["driver"] or self._driver(chosen["bus"])
+            taken = self._taken(before)
+            wish = addition.free_name(chosen.get("name") or driver, taken)
+            name = name or (typer.prompt("Name", default=wish) if self._ask else wish)
+            if room is None:
+                room = typer.prompt("Room", default="", show_default=False) if self._ask else ""
+            more = addition.block(name, driver, room, chosen["settings"])
+            after = addition.added(before, more)
+            if name in taken:
+                screen.fail(f"there is a device {name!r} already", "give another --name", 1)
+            if wrong := addition.mistakes(before, after, name, self._path, *self._catalogue()):
+                screen.fail("\n".join(wrong), f"nothing was written; the device would have been:\n\n{more}", 1)
+            out = screen.console()
+            if not as_json:
+                out.print(more)
+            if self._ask and not typer.confirm(f"Add this to {self._path}?", default=True):
+                raise typer.Exit(1)
+            if not yes and not self._ask:
+                screen.fail("nothing was written", "confirm with --yes", 1)
+            self._write(after)
+            try:
+                reloaded = client.ask("reload", RELOAD_S)
+            except ClientError as error:
+                screen.fail(f"{name} is written, but the gateway does not use it yet: {error.reason}", error.cure, 1)
+        if as_json:
+            screen.print_json({"added": name, "block": more, "reload": reloaded})
+            return
+        out.print(f"added {name}: the gateway uses it now, see `anju devices`", style="green")
+        if reloaded.get("needs_restart"):
+            out.print(f"changes in {', '.join(reloaded['needs_restart'])} wait for a restart", style="yellow")
+
+    def _discover(
+        self, client: "Client", bus: str | None, seconds: float, quiet: bool
+    ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+        """Look on one bus or on all; return what was found, the likeliest first, and the buses that could not look."""
+        from gateway.cli import screen
+        from gateway.cli.client import Refused
+
+        found, deaf = [], []
+        for name in [bus] if bus else sorted(client.ask("status")["buses"]):
+            if not quiet:
+                screen.console().print(f"looking on {name} for {seconds:g} s ...", style="dim")
+            try:
+                seen = client.ask("discover", seconds + PATIENCE_S, bus=name, seconds=seconds)
+            except Refused as refused:
+                deaf.append({"bus": name, "reason": refused.reason, "cure": refused.cure})
+                continue
+            found += [{"bus": name} | device for device in seen]
+        found.sort(key=lambda device: (device["driver"] is None, -(device.get("rssi_dbm") or -999)))
+        return [{"number": number} | device for number, device in enumerate(found, 1)], deaf
+
+    def _show(self, found: list[dict[str, Any]], deaf: list[dict[str, str]]) -> None:
+        from gateway.cli import screen
+
+        out = screen.console()
+        for bus in deaf:
+            out.print(f"{bus['bus']}: {bus['reason']}: {bus['cure']}", style="yellow")
+        if not found:
+            screen.fail("nothing was found", "put the device into its pairing mode, bring it near, and try again", 1)
+        table = screen.plain_table("#", "bus", "name", "driver", "settings", "about")
+        known = ("number", "bus", "name", "driver", "settings", "configured", "address")
+        for device in found:
+            about = [f"{key} {value}" for key, value in device.items() if key not in known and value not in ("", None)]
+            if device["configured"]:
+                about.insert(0, f"already configured as {device['configured']}")
+            settings = ", ".join(f"{key} {value}" for key, value in device["settings"].items())
+            driver, style = device["driver"] or "unknown", "dim" if device["configured"] else None
+            table.add_row(str(device["number"]), device["bus"], device.get("name") or "-", driver, settings,
+                          ", ".join(about), style=style)
+        out.print(table)
+
+    def _chosen(self, found: list[dict[str, Any]], pick: str | None) -> dict[str, Any]:
+        """The device that --pick means, the only one there is, or the one that the technician names."""
+        from gateway.cli import screen
+
+        fresh = [device for device in found if not device["configured"]]
+        if pick is None and not self._ask:
+            likely = [device for device in fresh if device["driver"]] or fresh
+            if len(likely) == 1:
+                return likely[0]
+            screen.fail(f"{len(likely)} new devices were found", "name one with --pick", 1)
+        if pick is None:
+            if not fresh:
+                screen.fail("nothing new was found", "all that was found is configured already", 1)
+            pick = typer.prompt("Which one (number)", default=str(fresh[0]["number"]))
+        meant = [device for device in found if pick.lower() in _marks(device)]
+        if len(meant) != 1:
+            told = "was not found" if not meant else f"means {len(meant)} devices"
+            screen.fail(f"{pick!r} {told}", "give a number or an address out of the table", 1)
+        return meant[0]
+
+    def _driver(self, bus: str) -> str:
+        """Ask for the driver of a device that the bus does not know."""
+        from gateway.cli import screen
+
+        drivers, _ = self._catalogue()
+        choices = sorted(name for name, (on, _) in drivers.items() if on == bus)
+        if not self._ask:
+            screen.fail("the bus cannot tell what this device is", f"give --driver, one of {', '.join(choices)}", 1)
+        return str(typer.prompt(f"Driver, one of {', '.join(choices)}"))
+
+    def _taken(self, text: str) -> Collection[str]:
+        import tomllib
+
+        from gateway.cli import screen
+
+        try:
+            return set(tomllib.loads(text).get("devices", {}))
+        except tomllib.TOMLDecodeError as error:
+            screen.fail(f"{self._path}: not valid TOML: {error}", "mend that place first (`anju config check`)", 1)
+
+    def _write(self, text: str) -> None:
+        from gateway.cli import addition, screen
+
+        try:
+            addition.write(self._path, text)
+        except OSError as error:
+            screen.fail(f"{self._path} cannot be written ({error.strerror})", "use sudo; nothing was changed", 1)
+
+
+def _marks(device: dict[str, Any]) -> set[str]:
+    """What --pick may call a found device, in lower case."""
+    marks = [device["number"], device.get("name") or "", *device["settings"].values()]
+    return {str(mark).lower() for mark in marks} - {""}

@@ -1,0 +1,15 @@
+"""Options that every verb shares."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli import CONFIG_VARIABLE, DEFAULT_CONFIG_FILE
+
+DEFAULT_CONFIG = Path(DEFAULT_CONFIG_FILE)
+
+ConfigFile = Annotated[
+    Path, typer.Option("--config", metavar="FILE", envvar=CONFIG_VARIABLE, help="The gateway's configuration.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

@@ -1,0 +1,82 @@
+"""`anju status`: what works, what does not, and what to do about it."""
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_TOLD_APART = ("reason", "cure", "state")
+
+
+def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """What works, what does not, and what to do about it."""
+    from gateway.cli import screen
+
+    with screen.gateway(config) as client:
+        result = client.ask("status")
+        if as_json:
+            screen.print_json(result)
+            return
+        out = screen.console()
+        for part in parts(result):
+            out.print(part)
+
+
+def parts(result: dict[str, Any]) -> "list[RenderableType]":
+    """Draw a status: a line of state, the faults with their cures, the parts, the devices, the open alarms."""
+    from rich.text import Text
+
+    from gateway.cli import screen
+    from gateway.cli.devices_table import devices
+
+    drawn: list[RenderableType] = [Text.assemble(
+        ("Anju ", "bold"), f"{result['gateway']} {result['version']}  ", screen.state(result["state"]),
+        f"  up {screen.age(result['uptime_s'])}  {result['rss_mb']:.0f} MB")]
+    if result["faults"]:
+        faults = screen.plain_table("fault", "why", "what to do")
+        for fault in result["faults"]:
+            faults.add_row(Text(fault["what"], style="red"), fault["reason"], fault["cure"])
+        drawn += ["", faults]
+    if result["alarms"]:
+        drawn += ["", _alarms(result["alarms"])]
+    drawn += ["", _parts(result), "", devices(result["devices"])]
+    return drawn
+
+
+def _alarms(alarms: list[dict[str, Any]]) -> Any:
+    from rich.text import Text
+
+    from gateway.cli import screen
+
+    table = screen.plain_table("open alarm", "device", "state", "repeats", "found", "id")
+    for alarm in alarms:
+        finding = alarm["finding"]
+        table.add_row(Text(finding["kind"], style="bold red"), finding["device"], screen.state(alarm["state"]),
+                      str(alarm.get("repeats", 0)), finding["words"], alarm["id"])
+    return table
+
+
+def _parts(result: dict[str, Any]) -> Any:
+    """One line each: the city, the outbox, the clock, the voice and every bus."""
+    from gateway.cli import screen
+
+    city, store, voice = result["city"], result["store"], result["voice"]
+    table = screen.plain_table("part", "state", "about")
+    link = f"{city.get('broker', '')} {'TLS' if city.get('tls') else 'without TLS'} MQTT {city.get('mqtt', '?')}"
+    table.add_row("city", screen.state(str(city.get("state", "?"))), link)
+    waiting = store["waiting"]
+    total = sum(waiting.values())
+    lanes = ", ".join(f"{count} {lane}" for lane, count in waiting.items() if count)
+    table.add_row("outbox", screen.state("ok") if not total else f"{total} waiting", lanes)
+    table.add_row("clock", screen.state(result["clock"]["quality"]), "" if result["clock"]["quality"] == "synced" else
+                  "events are dated when a time server has set the clock")
+    table.add_row("voice", screen.state("fault" if voice.get("reason") else "ok"),
+                  f"{voice.get('output', '')} {voice.get('language', '')}".strip())
+    for name, health in sorted(result["buses"].items()):
+        said = ", ".join(f"{key} {value}" for key, value in health.items()
+                         if key not in _TOLD_APART and isinstance(value, int | float | str) and value != "")
+        bus_state = health.get("state") or ("fault" if health.get("reason") else "ok")
+        table.add_row(f"bus {name}", screen.state(str(bus_state)), said)
+    return table
