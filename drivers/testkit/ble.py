@@ -105,18 +105,17 @@ class BleWorld(Protocol):
 
 async def a_value_is_read_as_it_is(world: BleWorld) -> None:
     uuid, value = world.readable
-    assert await world.peer.read(uuid) == value
+    _must(await world.peer.read(uuid) == value, "reads what the peer holds")
 
 
 async def only_offered_characteristics_are_there(world: BleWorld) -> None:
-    assert world.peer.has(world.readable[0])
-    assert world.peer.has(world.notifying)
-    assert not world.peer.has(world.absent)
+    _must(world.peer.has(world.readable[0]) and world.peer.has(world.notifying), "has what is offered")
+    _must(not world.peer.has(world.absent), "has nothing else")
 
 
 async def a_missing_characteristic_is_an_error_of_the_contract(world: BleWorld) -> None:
     error = await _error_of(world.peer.read(world.absent))
-    assert isinstance(error, LinkError), error
+    _must(isinstance(error, LinkError), f"LinkError, not {error!r}")
 
 
 async def notifications_come_in_order_of_arrival(world: BleWorld) -> None:
@@ -124,9 +123,9 @@ async def notifications_come_in_order_of_arrival(world: BleWorld) -> None:
     await world.send(3)
     arrivals = world.peer.notifications()
     got = [await anext(arrivals) for _ in range(3)]
-    assert {arrival.uuid for arrival in got} == {world.notifying}
     stamps = [arrival.mono_s for arrival in got]
-    assert stamps == sorted(stamps)
+    _must({arrival.uuid for arrival in got} == {world.notifying}, "names the characteristic, 128-bit, lower case")
+    _must(stamps == sorted(stamps), "in order of arrival")
 
 
 async def a_notification_is_stamped_when_it_comes_not_when_it_is_taken(world: BleWorld) -> None:
@@ -136,7 +135,7 @@ async def a_notification_is_stamped_when_it_comes_not_when_it_is_taken(world: Bl
     await asyncio.sleep(0.3)
     taken_late_s = loop.time()
     arrival = await anext(world.peer.notifications())
-    assert arrival.mono_s < taken_late_s - 0.2
+    _must(arrival.mono_s < taken_late_s - 0.2, "mono_s is the time of arrival")
 
 
 async def a_write_returns_when_the_peer_has_it(world: BleWorld) -> None:
@@ -149,13 +148,14 @@ async def a_lost_link_ends_the_iterator(world: BleWorld) -> None:
     waiting = asyncio.ensure_future(_drain(arrivals))
     await asyncio.sleep(0.05)
     await world.lose()
-    assert isinstance(await _error_of(waiting), LinkLost)
+    _must(isinstance(await _error_of(waiting), LinkLost), "the iterator raises LinkLost")
 
 
 async def a_lost_link_ends_every_later_iterator_too(world: BleWorld) -> None:
     await world.lose()
     for _ in range(2):
-        assert isinstance(await _error_of(_drain(world.peer.notifications())), LinkLost)
+        error = await _error_of(_drain(world.peer.notifications()))
+        _must(isinstance(error, LinkLost), "a lost peer stays lost")
 
 
 async def what_arrived_before_the_loss_is_still_given(world: BleWorld) -> None:
@@ -169,7 +169,7 @@ async def what_arrived_before_the_loss_is_still_given(world: BleWorld) -> None:
             got += 1
     except LinkLost:
         pass
-    assert got >= 2
+    _must(got >= 2, "drops nothing that had arrived")
 
 
 async def a_lost_link_ends_every_call(world: BleWorld) -> None:
@@ -177,7 +177,7 @@ async def a_lost_link_ends_every_call(world: BleWorld) -> None:
     await _error_of(_drain(world.peer.notifications()))  # the loss is known from here on
     for call in (world.peer.read(world.readable[0]), world.peer.write(world.writable, b"\1"),
                  world.peer.subscribe(world.notifying)):
-        assert isinstance(await _error_of(call), LinkLost)
+        _must(isinstance(await _error_of(call), LinkLost), "every call raises LinkLost")
 
 
 CHECKS: tuple[Callable[[BleWorld], Awaitable[None]], ...] = (
@@ -193,6 +193,11 @@ CHECKS: tuple[Callable[[BleWorld], Awaitable[None]], ...] = (
     a_lost_link_ends_every_call,
 )
 """Run each on a fresh world."""
+
+
+def _must(holds: bool, rule: str) -> None:
+    if not holds:
+        raise AssertionError(f"the port breaks its rule: {rule}")
 
 
 async def _drain(arrivals: AsyncIterator[Notification]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from bleak.backends.device import BLEDevice
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
-from dbus_fast.errors import DBusError
+from dbus_fast.errors import DBusFastError
 
 from gateway.spi import BusUnavailable
 
@@ -97,7 +97,7 @@ class BlueZ:
                 reply = await self._bus.call(message)
         except TimeoutError:
             raise BusUnavailable("bluetoothd does not answer", "restart it: systemctl restart bluetooth") from None
-        except (OSError, EOFError, DBusError) as error:
+        except (OSError, EOFError, DBusFastError) as error:
             raise _no_dbus(error) from error
         if reply is None or reply.message_type is MessageType.ERROR:
             name = reply.error_name if reply else None
@@ -124,14 +124,17 @@ class BlueZ:
 @asynccontextmanager
 async def connect(adapter: str) -> AsyncIterator[BlueZ]:
     """Watch BlueZ while the context is open. Raises BusUnavailable."""
-    bus = MessageBus(bus_type=BusType.SYSTEM)
+    try:
+        bus = MessageBus(bus_type=BusType.SYSTEM)
+    except DBusFastError as error:
+        raise _no_dbus(error) from error
     try:
         try:
             async with asyncio.timeout(CALL_S):
                 await bus.connect()
                 bluez = BlueZ(bus, adapter)
                 await bluez._watch()
-        except (OSError, EOFError, TimeoutError, DBusError) as error:
+        except (OSError, EOFError, TimeoutError, DBusFastError) as error:
             raise _no_dbus(error) from error
         await bluez.ready()
         yield bluez

@@ -35,7 +35,8 @@ class BleBus:
         self._backend = Backend(backend)
         self._sightings = Sightings()
         self._peers: set[Peer] = set()
-        self._reread: set[str] = set()  # addresses whose list of services must not come from a cache
+        self._listed: set[str] = set()  # addresses whose services this bluetoothd has listed: bleak's cache is good
+        self._reread: set[str] = set()  # addresses whose cached list of services lacked something
         self._connecting = asyncio.Lock()  # controllers take one connection request at a time
         self._settled = asyncio.Event()  # up or down for a known reason
         self._fault: BusUnavailable | None = None
@@ -129,7 +130,6 @@ class BleBus:
             if awaited := self._sightings.awaited:
                 self._take_over([kept for kept in await service.kept() if kept.address.upper() in awaited])
         if not self._sightings.awaited or scan.silent_s() < SILENT_S:
-            self._silent_restarts = 0 if scan.silent_s() < SILENT_S else self._silent_restarts
             return
         self._silent_restarts += 1
         if service is not None and not self._peers and self._silent_restarts % RESTARTS_BEFORE_POWER_CYCLE == 0:
@@ -148,6 +148,7 @@ class BleBus:
         self._counts["downs"] += 1
         self._fault = fault
         self._settled.set()
+        self._listed.clear()  # a new bluetoothd exports nothing until it has listed it; bleak's cache does not know
         self._sightings.clear(BusUnavailable(fault.reason, fault.cure))
         for peer in self._peers:
             peer.lose(fault.reason, fault.cure)
@@ -160,6 +161,7 @@ class BleBus:
     # -- who is there -----------------------------------------------------------------------------------------------
 
     def _heard(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        self._silent_restarts = 0
         name = advertisement.local_name or device.name
         self._sightings.add(Sighting(device.address.upper(), name, advertisement.rssi, self._mono_s(), device))
 
@@ -182,13 +184,15 @@ class BleBus:
             peer = Peer(sighting, self._mono_s, lambda uuid: self._missing(address, uuid))
             self._peers.add(peer)  # so that the bus going down ends the attempt
             try:
-                await peer.connect(address not in self._reread, self._backend.options("client", self._adapter))
+                use_cache = address in self._listed and address not in self._reread
+                await peer.connect(use_cache, self._backend.options("client", self._adapter))
             except BaseException as error:
                 self._counts["failed_connects"] += isinstance(error, LinkError)
                 await peer.close()
                 raise
             finally:
                 self._peers.discard(peer)
+        self._listed.add(address)
         self._counts["connects"] += 1
         self._counts["taken_over"] += sighting.connected
         log.info("bluetooth link up device=%s address=%s rssi_dbm=%s", device, address, sighting.rssi_dbm)

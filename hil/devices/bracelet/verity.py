@@ -84,6 +84,11 @@ class Verity:
         """Lose the link, staying in range."""
         self.air.drop_links(self._radio)
 
+    async def beat(self) -> None:
+        """Send the heart rate now, as it is sent every second."""
+        contact_known_and_given = 0x06
+        await self._notify(self._rate, bytes([contact_known_and_given, self.bpm]))
+
     async def set_battery(self, percent: int) -> None:
         self.battery_percent = percent
         await self._notify(self._battery, bytes([percent]))
@@ -103,7 +108,7 @@ class Verity:
         """Measure and send until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._answer_requests())
-            group.create_task(self._beat())
+            group.create_task(self._beats())
             await self._sample()
 
     def _linked(self, link: Connection) -> None:
@@ -129,11 +134,10 @@ class Verity:
             except (core.BaseBumbleError, TimeoutError):
                 continue  # the link ended under the answer
 
-    async def _beat(self) -> None:
+    async def _beats(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            contact_known_and_given = 0x06
-            await self._notify(self._rate, bytes([contact_known_and_given, self.bpm]))
+            await self.beat()
 
     async def _sample(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,168 @@
+"""Worlds of these tests: an emulated bracelet behind BlueZ's D-Bus (L2) or behind HCI over TCP (L1)."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from drivers.bus.ble import BleBus
+from drivers.devices.pmd import CONTROL_POINT
+from drivers.devices.polar import DRIVER, PolarSettings
+from gateway.model.reading import Accel, Measurement
+from gateway.spi import BlePeer, SpiError
+from hil.bluez import backend
+from hil.bluez.air import Air
+from hil.bluez.controller import central
+from hil.bluez.hci_server import hci_server
+from hil.bluez.private_bus import VARIABLE, missing, private_bus
+from hil.bluez.service import FakeBlueZ, fake_bluez
+from hil.devices.bracelet.verity import ADDRESS, Verity, verity
+from hil.devices.bracelet.wearer import Wearer
+
+HEART_RATE = "00002a37-0000-1000-8000-00805f9b34fb"
+BATTERY = "00002a19-0000-1000-8000-00805f9b34fb"
+SETTINGS = PolarSettings(address=ADDRESS)
+NEEDS_DBUS = pytest.mark.skipif(missing() is not None, reason=missing() or "")
+
+
+@dataclass
+class FakeLink:
+    """Keeps what a driver says."""
+
+    settings: PolarSettings = SETTINGS
+    device: str = "wrist"
+    emitted: list[tuple[Measurement, float]] = field(default_factory=list)
+    is_ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ready(self) -> None:
+        self.is_ready.set()
+
+    def alive(self) -> None: ...
+
+    def emit(self, value: Measurement, mono_s: float) -> None:
+        self.emitted.append((value, mono_s))
+
+    def orders(self) -> AsyncIterator[None]:
+        raise NotImplementedError
+
+    @property
+    def blocks(self) -> list[Accel]:
+        return [value for value, _at in self.emitted if isinstance(value, Accel)]
+
+    def samples(self) -> int:
+        return sum(len(block.samples_mg) // 6 for block in self.blocks)
+
+
+@dataclass
+class Radio:
+    """A bus that runs, the bracelet in its air, and the BlueZ between, if there is one."""
+
+    bus: BleBus
+    bracelet: Verity
+    bluez: FakeBlueZ | None
+    bus_address: str = ""
+
+
+@contextmanager
+def environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+
+async def keep(bus: BleBus) -> None:
+    """Run a bus as the supervisor does, with a short pause."""
+    while True:
+        try:
+            await bus.run()
+        except SpiError:
+            await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def running(bus: BleBus) -> AsyncIterator[BleBus]:
+    task = asyncio.ensure_future(keep(bus))
+    try:
+        yield bus
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def l2(run: bool = True) -> AsyncIterator[Radio]:
+    """bleak's own BlueZ backend over a private D-Bus."""
+    before = asyncio.all_tasks()
+    async with private_bus() as bus_address:
+        with environment(VARIABLE, bus_address):
+            air = Air()
+            async with verity(air, Wearer()) as bracelet, fake_bluez(await central(air), bus_address) as bluez:
+                bus = BleBus("hci0", "bluez", time.monotonic)
+                if run:
+                    async with running(bus):
+                        yield Radio(bus, bracelet, bluez, bus_address)
+                else:
+                    yield Radio(bus, bracelet, bluez, bus_address)
+    await ended(before)
+
+
+@asynccontextmanager
+async def l1() -> AsyncIterator[Radio]:
+    """A Bumble host under bleak, in place of BlueZ, through the entry point; no D-Bus at all."""
+    before = asyncio.all_tasks()
+    air = Air()
+    async with verity(air, Wearer()) as bracelet, hci_server(air) as port:
+        with environment(backend.VARIABLE, f"tcp-client:127.0.0.1:{port}"), environment(VARIABLE, "unix:path=/nowhere"):
+            async with running(BleBus("hci0", "bumble", time.monotonic)) as bus:
+                yield Radio(bus, bracelet, None)
+            await backend.close()
+    await ended(before)
+
+
+async def ended(before: set[asyncio.Task[object]]) -> None:
+    """Wait until what bleak and Bumble run in the background has seen the end of its transport."""
+    for _ in range(100):
+        if not [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]:
+            return
+        await asyncio.sleep(0.01)
+
+
+class BraceletWorld:
+    """BleWorld of the conformance checks, over a real bus."""
+
+    readable = (BATTERY, bytes([83]))
+    writable = CONTROL_POINT
+    notifying = HEART_RATE
+    absent = "0000ffff-0000-1000-8000-00805f9b34fb"
+
+    def __init__(self, peer: BlePeer, bracelet: Verity) -> None:
+        self.peer, self._bracelet = peer, bracelet
+
+    async def accept(self) -> bytes:
+        return bytes([0x01, 0x02])
+
+    async def send(self, number: int) -> None:
+        for _ in range(number):
+            await self._bracelet.beat()
+
+    async def lose(self) -> None:
+        self._bracelet.drop()
+
+
+async def session(radio: Radio, link: FakeLink) -> BaseException | None:
+    """One session as the runtime runs it; what ended it."""
+    try:
+        async with radio.bus.open(link.device, link.settings) as peer:
+            await DRIVER.run(link, peer)
+    except SpiError as error:
+        return error
+    return None
