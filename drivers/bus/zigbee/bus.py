@@ -70,7 +70,7 @@ class ZigbeeBus:
     async def run(self) -> None:
         """Live with the stick until cancelled: wait for it, start it, watch it, start it again."""
         try:
-            from drivers.bus.zigbee import radio as zigpy_side  # an extra, and heavy
+            from drivers.bus.zigbee.radio import Radio, explain  # an extra, and heavy
         except ImportError as error:
             problem = Problem(f"Zigbee needs zigpy, which is not installed ({error})", "pip install 'anju[zigbee]'")
             self._become("down", problem)
@@ -79,7 +79,7 @@ class ZigbeeBus:
         while True:
             await self._stick_there()
             self._become("starting", self._problem)
-            radio = zigpy_side.Radio(self._port, self._channels, self._context.state_dir, self, self._guard,
+            radio = Radio(self._port, self._channels, self._context.state_dir, self, self._guard,
                                      self._context.mono_s)
             try:
                 note = await asyncio.to_thread(database.prepare, self._context.state_dir)
@@ -91,7 +91,7 @@ class ZigbeeBus:
                 await self._live(radio)
             except Exception as error:  # the supervisor of the radio: whatever it dies of, the next life follows
                 failures += 1
-                self._become("down", Problem(*zigpy_side.explain(error, self._port)))
+                self._become("down", Problem(*explain(error, self._port)))
                 log.debug("radio did not start", exc_info=True)
             finally:
                 await radio.stop()
@@ -273,12 +273,19 @@ class ZigbeeBus:
             return  # still starting: _live() tends every device
         running = self._tending.get(ieee)
         if running is not None and not running.done():
+            self._peer(ieee).again = True
             self._peer(ieee).nudge.set()
             return
         self._tending[ieee] = self._group.create_task(
             self._guard.contain(f"enrol {ieee}", self._see_enrolled(self._radio, self._peer(ieee))))
 
     async def _see_enrolled(self, radio: "Radio", peer: Peer) -> None:
+        peer.again = True
+        while peer.again:
+            peer.again = False
+            await self._enrol(radio, peer)
+
+    async def _enrol(self, radio: "Radio", peer: Peer) -> None:
         if radio.enrolled(peer.ieee):
             # The database says so: the port opens at once. One question, in case a change fell into our own absence.
             self._set_ready(peer)

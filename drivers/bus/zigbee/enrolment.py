@@ -47,7 +47,7 @@ def is_enrolled(device: Device, cie: EUI64) -> bool:
     """Tell whether nothing more is to be done, as far as the device's last words go."""
     zone = zone_of(device)
     return zone is None or (zone.get(IasZone.AttributeDefs.zone_state.id) == ENROLLED
-                            and zone.get(IasZone.AttributeDefs.cie_addr.id) == cie
+                            and str(zone.get(IasZone.AttributeDefs.cie_addr.id)) == str(cie)  # text from the database
                             and zone.get(IasZone.AttributeDefs.zone_type.id) is not None)
 
 

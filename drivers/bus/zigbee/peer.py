@@ -68,6 +68,7 @@ class Peer:
         self.port: Port | None = None
         self.ready = False  # joined, interviewed, and enrolled if it is an IAS zone
         self.nudge = asyncio.Event()  # it has just spoken: the moment to reach a sleepy device
+        self.again = False  # it came back while its enrolment was being looked at: look again
         self.heard_mono_s: float | None = None
         self.dropped = 0
         self.opened = False  # a session has had it since this process began
@@ -75,6 +76,7 @@ class Peer:
 
     def hear(self, mono_s: float, endpoint: int, cluster: int, raw: bytes) -> None:
         """Take a ZCL frame the device sent. Raises MalformedFrame."""
+        self.again = False  # it came back while its enrolment was being looked at: look again
         self.heard_mono_s = mono_s
         self.nudge.set()
         messages = decode(mono_s, endpoint, cluster, raw)

@@ -19,6 +19,7 @@ import zigpy_znp.commands as znp_commands  # type: ignore[import-untyped]
 from zigpy.device import BaseDevice, Device
 from zigpy.exceptions import NetworkSettingsInconsistent
 from zigpy.types import EUI64
+from zigpy.util import CatchingTaskMixin
 from zigpy.zdo.types import ZDOCmd
 from zigpy_znp.zigbee.application import ControllerApplication  # type: ignore[import-untyped]
 
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 PING_PERIOD_S = 2.0
 ANSWER_S = 3  # zigpy-znp waits 15 s by default: a hang would be found after half a minute
-STOP_S = 10.0
+STOP_S, REPLY_S = 10.0, 0.5
 START_S = 60.0  # forming with an energy scan takes 5 s
 UNKNOWN_SENDERS, FRAMES_OF_EACH = 32, 8
 PTY_MAJORS = range(136, 144)  # Unix98 pty slaves (Linux, Documentation/admin-guide/devices.txt)
@@ -100,12 +101,20 @@ class Radio:
     async def stop(self) -> None:
         """Close the port and the database."""
         self._armed = False
-        if self._app is not None:
-            tasks = list(self._app._tasks)  # shutdown() cancels them but does not wait for them
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await self._app.shutdown()
-                    await asyncio.gather(*tasks, return_exceptions=True)
+        if self._app is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                if not self._lost.done() and (replies := list(CatchingTaskMixin._tasks)):
+                    await asyncio.wait(replies, timeout=REPLY_S)  # default responses on their way
+                owners = [self._app, *self._app.devices.values()]
+                tasks = [task for owner in owners for task in owner._tasks]
+                await self._app.shutdown()
+                # shutdown() cancels some tasks, forgets the clusters' and the shielded requests, and waits for none.
+                tasks += [*CatchingTaskMixin._tasks, *(task for task in asyncio.all_tasks() if _is_request(task))]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def lost(self) -> str:
         """Wait until the stick is lost; return how."""
@@ -244,6 +253,11 @@ class Radio:
     def _lose(self, reason: str) -> None:
         if not self._lost.done():
             self._lost.set_result(reason)
+
+
+def _is_request(task: asyncio.Task[Any]) -> bool:
+    """Tell whether a task is a request that zigpy-znp runs on its own, shielded from whoever asked."""
+    return getattr(task.get_coro(), "__qualname__", "") == "ZNP.request_callback_rsp"
 
 
 def is_pty(port: str) -> bool:
