@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -170,3 +171,20 @@ async def test_a_broker_that_forbids_the_topics_is_told(tmp_path: Path) -> None:
         health = await home.until_state("not_authorised")
         assert "anju/v1/flat-12/up/alarm" in health["cure"]
         assert home.sent == []
+
+
+async def test_a_peer_that_accepts_and_never_answers_is_told_and_can_be_left_at_once(tmp_path: Path) -> None:
+    release = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await release.wait()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, HOST, 0)
+    async with server:
+        async with flat(tmp_path / "state", server.sockets[0].getsockname()[1]) as home:
+            await home.until_state("unreachable", timeout_s=15)
+            assert "does not answer" in home.uplink.health()["reason"]
+            left_s = time.monotonic()
+        assert time.monotonic() - left_s < 3.0
+        release.set()

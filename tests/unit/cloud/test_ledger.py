@@ -1,0 +1,136 @@
+"""The city's book: each event once, an acknowledgement only across numbers without a hole."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hil.cloud.envelope import Arrival, BadEnvelope, read
+from hil.cloud.ledger import Book
+
+TOPIC = "anju/v1/flat-12/up/event"
+
+
+def arrival(event_id: str, seq: int, *, epoch: str = "x", settled: int = 0, lane: str = "event"
+            ) -> tuple[Arrival, float]:
+    body = json.dumps({"id": event_id})
+    return Arrival("flat-12", event_id, "anju.sensor.changed", lane, epoch, seq, settled, body), 1.0
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Book]:
+    opened = Book(tmp_path / "city.db")
+    yield opened
+    opened.close()
+
+
+def acked(book: Book, *arrivals: tuple[Arrival, float]) -> list[tuple[str, str, int, str]]:
+    return [(ack.epoch, ack.lane, ack.upto, ack.id) for ack in book.commit(arrivals)]
+
+
+def test_a_batch_is_acknowledged_once_a_lane(book: Book) -> None:
+    found = acked(book, arrival("a", 1), arrival("b", 2), arrival("t", 1, lane="telemetry"))
+    assert found == [("x", "event", 2, "b"), ("x", "telemetry", 1, "t")]
+
+
+def test_a_hole_holds_the_acknowledgement_until_it_closes(book: Book) -> None:
+    assert acked(book, arrival("a", 1), arrival("c", 3)) == [("x", "event", 1, "a")]
+    assert book.lanes()[0]["missing"] == 1
+    assert acked(book, arrival("b", 2)) == [("x", "event", 3, "c")]
+    assert book.lanes()[0]["missing"] == 0
+
+
+def test_nothing_is_acknowledged_while_the_first_is_missing(book: Book) -> None:
+    assert acked(book, arrival("b", 2)) == []
+
+
+def test_a_duplicate_is_acknowledged_again_and_not_kept_again(book: Book) -> None:
+    acked(book, arrival("a", 1))
+    assert acked(book, arrival("a", 1)) == [("x", "event", 1, "a")]
+    assert len(book.events(None, 0)) == 1
+    assert book.tallies["flat-12"].duplicates == 1
+
+
+def test_a_known_id_under_a_new_epoch_counts_as_its_number_there(book: Book) -> None:
+    acked(book, arrival("a", 1), arrival("b", 2))
+    assert acked(book, arrival("b", 1, epoch="y")) == [("y", "event", 1, "b")]
+    assert len(book.events(None, 0)) == 2
+
+
+def test_a_second_id_at_a_number_is_a_conflict_and_kept_as_an_event(book: Book) -> None:
+    acked(book, arrival("a", 1))
+    assert acked(book, arrival("z", 1)) == [("x", "event", 1, "a")]
+    assert [event["id"] for event in book.events(None, 0)] == ["a", "z"]
+    assert book.tallies["flat-12"].conflicts == 1
+
+
+def test_an_unknown_lane_begins_where_the_gateway_says(book: Book) -> None:
+    assert acked(book, arrival("f", 6, settled=4)) == []
+    assert acked(book, arrival("e", 5, settled=4)) == [("x", "event", 6, "f")]
+
+
+def test_the_book_goes_on_after_a_restart(tmp_path: Path) -> None:
+    first = Book(tmp_path / "city.db")
+    acked(first, arrival("a", 1), arrival("c", 3))
+    first.close()
+    second = Book(tmp_path / "city.db")
+    assert acked(second, arrival("b", 2)) == [("x", "event", 3, "c")]
+    assert [event["row"] for event in second.events(None, 1)] == [2, 3]
+    second.close()
+
+
+def test_every_event_has_the_times_of_its_own_commit(book: Book) -> None:
+    acked(book, arrival("a", 1))
+    acked(book, arrival("b", 2), arrival("c", 3))
+    times = [event["committed_mono_s"] for event in book.events(None, 0)]
+    assert times[0] < times[1] == times[2]
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=40))
+def test_whatever_the_order_the_acknowledgement_is_the_longest_run_from_one(order: list[int]) -> None:
+    book = Book(Path(":memory:"))
+    seen: set[int] = set()
+    for seq in order:
+        acks = book.commit([arrival(f"e{seq}", seq)])
+        seen.add(seq)
+        run = next(number for number in range(14) if number + 1 not in seen)
+        assert [ack.upto for ack in acks] == ([run] if run else [])
+    book.close()
+
+
+GOOD: dict[str, Any] = {
+    "specversion": "1.0", "id": "a", "source": "anju/flat-12", "type": "t", "subject": "door",
+    "datacontenttype": "application/json", "lane": "event", "sequence": "0000000000000001",
+    "settledupto": "0000000000000000", "epoch": "x", "data": {},
+}
+
+
+def test_a_good_envelope_is_read() -> None:
+    assert read(TOPIC, json.dumps(GOOD).encode()).seq == 1
+
+
+@pytest.mark.parametrize("change", [
+    {"specversion": "0.3"}, {"source": "anju/another"}, {"lane": "alarm"}, {"sequence": "0"}, {"sequence": "x"},
+    {"id": ""}, {"id": 7}, {"epoch": None}, {"data": []}, {"datacontenttype": "text/plain"}, {"settledupto": "-1"},
+])
+def test_a_bad_envelope_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadEnvelope):
+        read(TOPIC, json.dumps(GOOD | change).encode())
+
+
+@pytest.mark.parametrize("topic", [
+    "anju/v1/flat-12/down/event", "anju/v2/flat-12/up/event", "anju/v1/flat-12/up/attic", "x",
+])
+def test_a_strange_topic_is_refused(topic: str) -> None:
+    with pytest.raises(BadEnvelope):
+        read(topic, json.dumps(GOOD).encode())
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff", b"[]", b"null", b"{}"])
+def test_bytes_that_are_no_envelope_are_refused(payload: bytes) -> None:
+    with pytest.raises(BadEnvelope):
+        read(TOPIC, payload)
