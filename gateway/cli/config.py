@@ -42,7 +42,6 @@ def commands(catalogue: "Catalogue") -> typer.Typer:
             screen.print_json({"ok": True, "file": str(path), "problems": [], "devices": sorted(found.devices),
                                "buses": sorted(found.buses)})
             return
-        count = f"{len(found.devices)} devices on {len(found.buses)} buses"
-        screen.console().print(f"ok  {path}: {count}", style="green")
+        screen.console().print(f"ok  {path}: devices: {', '.join(sorted(found.devices)) or 'none'}", style="green")
 
     return app

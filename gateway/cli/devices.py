@@ -151,13 +151,12 @@ class Adding:
         table = screen.plain_table("#", "bus", "name", "driver", "settings", "about")
         known = ("number", "bus", "name", "driver", "settings", "configured", "address")
         for device in found:
-            about = [f"{key} {value}" for key, value in device.items() if key not in known and value not in ("", None)]
+            about = screen.facts(device, but=known)
             if device["configured"]:
-                about.insert(0, f"already configured as {device['configured']}")
-            settings = ", ".join(f"{key} {value}" for key, value in device["settings"].items())
+                about = f"already configured as {device['configured']}"
             driver, style = device["driver"] or "unknown", "dim" if device["configured"] else None
-            table.add_row(str(device["number"]), device["bus"], device.get("name") or "-", driver, settings,
-                          ", ".join(about), style=style)
+            table.add_row(str(device["number"]), device["bus"], device.get("name") or "-", driver,
+                          screen.facts(device["settings"]), about, style=style)
         out.print(table)
 
     def _chosen(self, found: list[dict[str, Any]], pick: str | None) -> dict[str, Any]:

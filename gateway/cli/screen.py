@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -54,6 +54,16 @@ def age(seconds: float | None) -> str:
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86400:.0f} d"
+
+
+def facts(said: Mapping[str, Any], but: Collection[str] = ()) -> str:
+    """Words for a part's own facts: what is neither nested nor empty, but for the keys in `but`."""
+    words = []
+    for key, value in said.items():
+        if key in but or value in ("", None) or not isinstance(value, int | float | str):
+            continue
+        words.append(f"{key} {value}" if not isinstance(value, bool) else key if value else f"not {key}")
+    return ", ".join(words)
 
 
 def print_json(value: Any, *, lines: bool = False) -> None:

@@ -7,8 +7,6 @@ from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_TOLD_APART = ("reason", "cure", "state")
-
 
 def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """What works, what does not, and what to do about it."""
@@ -75,8 +73,7 @@ def _parts(result: dict[str, Any]) -> Any:
     table.add_row("voice", screen.state("fault" if voice.get("reason") else "ok"),
                   f"{voice.get('output', '')} {voice.get('language', '')}".strip())
     for name, health in sorted(result["buses"].items()):
-        said = ", ".join(f"{key} {value}" for key, value in health.items()
-                         if key not in _TOLD_APART and isinstance(value, int | float | str) and value != "")
         bus_state = health.get("state") or ("fault" if health.get("reason") else "ok")
-        table.add_row(f"bus {name}", screen.state(str(bus_state)), said)
+        about = screen.facts(health, but=("reason", "cure", "state"))
+        table.add_row(f"bus {name}", screen.state(str(bus_state)), about)
     return table

@@ -1,7 +1,6 @@
 """`anju tail`: what happens now."""
 
 from datetime import datetime
-from typing import Any
 
 from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 
@@ -20,8 +19,8 @@ def tail(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
                 continue
             what = fact["what"]
             out.print(Text.assemble((clock(fact["at"]), "dim"), "  ", (f"{what:<8}", screen.COLOURS.get(what, "")),
-                                    f"{fact['subject']:<16}  ", fact["text"], *_values(fact.get("data") or {})),
-                      soft_wrap=True)
+                                    f"{fact['subject']:<16}  {fact['text']}  ",
+                                    (screen.facts(fact.get("data") or {}), "dim")), soft_wrap=True)
 
 
 def clock(wall_s: float | None) -> str:
@@ -29,10 +28,3 @@ def clock(wall_s: float | None) -> str:
     if wall_s is None:
         return "--:--:--"
     return datetime.fromtimestamp(wall_s).astimezone().strftime("%H:%M:%S")
-
-
-def _values(data: dict[str, Any]) -> list[tuple[str, str]]:
-    """The data in short: what is neither nested nor empty."""
-    shown = [f"{key}={value}" for key, value in data.items()
-             if value not in ("", None) and not isinstance(value, dict | list)]
-    return [("  " + " ".join(shown), "dim")] if shown else []
