@@ -107,7 +107,8 @@ class Daemon:
     async def _spawn(self, bus: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway.app", "host", bus, "--config", str(self.config.path),
-            stdin=asyncio.subprocess.DEVNULL, start_new_session=True)  # it may outlive us: decision 3
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True)  # it may outlive us: decision 3
 
     async def _look_at_clock(self) -> None:
         while True:

@@ -99,5 +99,5 @@ def _refusal(refused: Refused) -> dict[str, Any]:
 
 
 async def _write(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
-    writer.write(msgspec.json.encode(answer) + b"\n")
+    writer.write(msgspec.json.encode(answer, enc_hook=str) + b"\n")  # a plug-in's health may hold anything
     await writer.drain()

@@ -94,7 +94,14 @@ class Refuse(_Frame, frozen=True):
 
 Frame = Hello | Configure | Emit | Took | Status | Health | Give | Discover | Discovered | Refuse
 
-_encoder = msgspec.msgpack.Encoder()
+
+
+def _plain(value: Any) -> Any:
+    """What a library's own number or object is as a plain value: a plug-in's health must not end its host."""
+    return int(value) if isinstance(value, int) else float(value) if isinstance(value, float) else str(value)
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
 

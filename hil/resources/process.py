@@ -42,16 +42,16 @@ class Program:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def start(self) -> None:
+    async def start(self, stdout: int = asyncio.subprocess.DEVNULL) -> None:
         """Start it; do not wait until it is of use."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
+                *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=log,
                 env=os.environ | self._environment, start_new_session=True)
 
     async def start_ready(self, timeout_s: float = 20.0) -> dict[str, Any]:
         """Start it and wait for its first line, a JSON object."""
-        await self.start()
+        await self.start(asyncio.subprocess.PIPE)
         assert self._process
         assert self._process.stdout
         try:

@@ -5,6 +5,7 @@ the acknowledgement, arrive. No gateway, no city.
 """
 
 import asyncio
+import socket
 import sqlite3
 import statistics
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import aiomqtt
 
+_NO_DELAY = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]  # a floor that waits for Nagle would be none
 _PAYLOAD = b"x" * 600  # about what an alarm weighs in its envelope
 
 
@@ -20,8 +22,8 @@ async def measure_ms(host: str, port: int, folder: Path, rounds: int = 40) -> fl
     near, far = _table(folder / "floor-near.db"), _table(folder / "floor-far.db")
     took_ms = []
     try:
-        async with (aiomqtt.Client(host, port, identifier="floor-near") as gateway,
-                    aiomqtt.Client(host, port, identifier="floor-far") as city):
+        async with (aiomqtt.Client(host, port, identifier="floor-near", socket_options=_NO_DELAY) as gateway,
+                    aiomqtt.Client(host, port, identifier="floor-far", socket_options=_NO_DELAY) as city):
             await city.subscribe("floor/up", qos=1)
             await gateway.subscribe("floor/down", qos=1)
             answering = asyncio.create_task(_answer(city, far))

@@ -99,8 +99,7 @@ class Home:
                 group.create_task(self._start_city())
                 bracelet = group.create_task(self._start_bracelet())
                 group.create_task(self._start("zigbee", "hil.devices.zigbee", "--link", self.folder / "tty-zigbee",
-                                              "--nvram", self.folder / "zigbee-nvram.json",
-                                              "--devices", "door,smoke"))
+                                              "--nvram", self.folder / "zigbee-nvram.json"))
                 group.create_task(self._start("modbus", "hil.devices.modbus", "--link", self.folder / "tty-modbus",
                                               "--unit", 1))
                 group.create_task(self._start("gpio", "hil.devices.gpio"))
