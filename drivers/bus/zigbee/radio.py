@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 PING_PERIOD_S = 2.0
 ANSWER_S = 3  # zigpy-znp waits 15 s by default: a hang would be found after half a minute
+CONFIRM_S = 10  # the chip gives up on a sleeping device after 7.7 s; 30 s by default, in which no request could pass
 STOP_S, REPLY_S = 10.0, 0.5
 START_S = 60.0  # forming with an energy scan takes 5 s
 UNKNOWN_SENDERS, FRAMES_OF_EACH = 32, 8
@@ -76,7 +77,8 @@ class Radio:
             zigpy.config.CONF_OTA: {zigpy.config.CONF_OTA_ENABLED: False},  # on by default: calls the internet
             zigpy.config.CONF_TOPO_SCAN_ENABLED: False,  # wakes and loads the mesh for a map nobody reads
             zigpy.config.CONF_WATCHDOG_ENABLED: False,  # its 30 s are too slow: see watch()
-            "znp_config": {"sync_request_timeout": ANSWER_S, "skip_bootloader": not is_pty(port)},
+            "znp_config": {"sync_request_timeout": ANSWER_S, "async_response_timeout": CONFIRM_S,
+                           "skip_bootloader": not is_pty(port)},
         }
         self._folder, self._hearer, self._guard, self._mono_s = folder, hearer, guard, mono_s
         self._app: Any = None
@@ -125,7 +127,9 @@ class Radio:
         while True:
             await asyncio.sleep(PING_PERIOD_S)
             try:
-                await self._app.watchdog_feed()
+                # A bound of its own: a request that hangs keeps zigpy-znp's lock, and the ping waits behind it.
+                async with asyncio.timeout(ANSWER_S + 1):
+                    await self._app.watchdog_feed()
             except (*enrolment.NotAnswered, OSError) as error:
                 self._lose(f"the stick does not answer ({type(error).__name__})")
                 return

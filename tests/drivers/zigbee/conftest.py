@@ -1,0 +1,32 @@
+"""A home whose door contact and smoke alarm have joined, made once and copied for each test."""
+
+import asyncio
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.drivers.zigbee.bench import DOOR, SMOKE, running, stick
+
+
+async def _settle(folder: Path) -> None:
+    async with stick(folder, "--devices", "door,smoke"), running(folder) as bus:
+        while not {DOOR, SMOKE} <= {found["settings"]["ieee"] for found in await bus.discover(2.0)}:
+            pass
+
+
+@pytest.fixture(scope="session")
+def settled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    thread = threading.Thread(target=lambda: asyncio.run(_settle(folder)))  # a loop of its own, whatever runs here
+    thread.start()
+    thread.join()
+    return folder
+
+
+@pytest.fixture
+def home(settled_home: Path, tmp_path: Path) -> Path:
+    """A folder with the memories of a stick and of a bus that know each other and both devices."""
+    return Path(shutil.copytree(settled_home, tmp_path / "home", symlinks=True,
+                                ignore=shutil.ignore_patterns("tty", "control")))
