@@ -94,13 +94,17 @@ CONFORMANCE = (
 
 
 async def _changes(messages: AsyncIterator[ZclMessage], count: int, since_mono_s: float) -> list[ZoneStatus]:
-    """The next zone changes that arrived since then; what the device said while it was enrolled is none of them."""
+    """The next zone changes since then, beginning with an alarm.
+
+    A bus may ask a device for its level at any time: what repeats the level before is no change.
+    """
     got: list[ZoneStatus] = []
     async with asyncio.timeout(ARRIVAL_S):
         while len(got) < count:
             message = await anext(messages)
             if isinstance(message, ZoneStatus) and message.mono_s >= since_mono_s:
-                got.append(message)
+                before = got[-1].bits if got else 0
+                got += [message] if message.bits != before else []
     return got
 
 
