@@ -120,7 +120,7 @@ class Radio:
 
     async def lost(self) -> str:
         """Wait until the stick is lost; return how."""
-        return await self._lost
+        return await asyncio.shield(self._lost)  # whoever waits may be cancelled, the stick is not lost by that
 
     async def watch(self) -> None:
         """Ping the stick until it does not answer: a hung firmware keeps its port open."""

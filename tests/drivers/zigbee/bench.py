@@ -90,11 +90,11 @@ def opened(bus: ZigbeeBus, ieee: str, device: str = "device") -> AbstractAsyncCo
     return bus.open(device, IasSettings(ieee))
 
 
-async def change(port: ZigbeePort, since_mono_s: float = 0.0) -> ZoneStatus:
-    """The next zone status that arrived since then."""
+async def status(port: ZigbeePort, bits: int, since_mono_s: float = 0.0) -> ZoneStatus:
+    """The next zone status with these bits since then; the answer to a question of the bus may come before it."""
     async with asyncio.timeout(PATIENCE_S):
         async for message in port.messages():
-            if isinstance(message, ZoneStatus) and message.mono_s >= since_mono_s:
+            if isinstance(message, ZoneStatus) and message.bits == bits and message.mono_s >= since_mono_s:
                 return message
     raise AssertionError("unreachable")
 

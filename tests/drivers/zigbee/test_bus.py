@@ -9,6 +9,7 @@ import pytest
 
 from drivers.bus.zigbee import database
 from drivers.bus.zigbee.bus import ZigbeeBus
+from drivers.devices.ias import CONTACT
 from gateway.spi import BusUnavailable, DeviceRejected, LinkError, LinkLost, ZigbeePort
 from hil.resources.control import ControlError
 from tests.drivers.zigbee.bench import (
@@ -17,11 +18,11 @@ from tests.drivers.zigbee.bench import (
     SMOKE,
     Stick,
     battery,
-    change,
     end_of,
     make,
     opened,
     running,
+    status,
     stick,
     until,
 )
@@ -36,14 +37,12 @@ async def alarm(one: Stick, port: ZigbeePort, ieee: str = DOOR) -> float:
     """Let a sensor report an alarm; return how long it took to come out of the port, in seconds."""
     told = await one("zone", ieee=ieee, bits=1)
     assert told["on_air"]
-    status = await change(port, told["mono_s"])
-    assert status.bits == 1
-    return status.mono_s - float(told["mono_s"])
+    return (await status(port, 1, told["mono_s"])).mono_s - float(told["mono_s"])
 
 
 async def test_a_device_joins_is_enrolled_and_reports(tmp_path: Path) -> None:
     async with stick(tmp_path) as one, running(tmp_path) as bus:
-        looking = asyncio.create_task(bus.discover(6.0))
+        looking = asyncio.create_task(bus.discover(5.0))
         async with asyncio.timeout(PATIENCE_S):
             while not (await one("stats"))["open"]:
                 await asyncio.sleep(0.05)
@@ -58,10 +57,10 @@ async def test_a_device_joins_is_enrolled_and_reports(tmp_path: Path) -> None:
             await one("join", profile="smoke")
         async with opened(bus, door) as port:
             assert (port.manufacturer, port.model, port.zone_type) == ("HEIMAN", "DoorSensor-N", 0x15)
-            assert (await change(port)).bits == 1  # what it saw while it could not speak, read at the enrolment
+            await status(port, 1)  # what it saw while it could not speak, read at the enrolment
             assert await alarm(one, port, door) < ALARM_S
             told = await one("zone", ieee=door, bits=0)
-            assert (await change(port, told["mono_s"])).bits == 0
+            await status(port, 0, told["mono_s"])
             begin_s = time.monotonic()
             assert (await one("battery", ieee=door, half_percent=77))["on_air"]  # only if reporting was configured
             assert await battery(port, begin_s) == 77
@@ -78,8 +77,8 @@ async def test_an_alarm_between_two_sessions_is_given_to_the_next(home: Path) ->
         told = await one("zone", ieee=SMOKE, bits=1)
         await one("zone", ieee=SMOKE, bits=0)
         async with opened(bus, SMOKE) as port:
-            first, second = await change(port, told["mono_s"]), await change(port, told["mono_s"])
-            assert (first.bits, second.bits) == (1, 0)
+            first = await status(port, 1, told["mono_s"])
+            await status(port, 0, first.mono_s)
             assert first.mono_s - told["mono_s"] < ALARM_S  # stamped when it arrived, not when it was read
 
 
@@ -88,7 +87,16 @@ async def test_an_alarm_before_the_first_session_of_a_process_is_kept(home: Path
         await until("up", bus)
         told = await one("zone", ieee=DOOR, bits=1)
         async with opened(bus, DOOR) as port:
-            assert (await change(port, told["mono_s"])).bits == 1
+            await status(port, 1, told["mono_s"])
+
+
+async def test_a_device_without_a_zone_is_found_and_refused_by_the_zone_drivers(home: Path) -> None:
+    async with stick(home, "--devices", "door,smoke,switch"), running(home) as bus:
+        (switch,) = [found for found in await bus.discover(2.5) if found["model"] == "Switch-N"]
+        assert (switch["driver"], switch["ready"]) == (None, True)
+        async with opened(bus, switch["settings"]["ieee"]) as port:
+            with pytest.raises(DeviceRejected, match="no IAS Zone sensor"):
+                await CONTACT.run(None, port)  # type: ignore[arg-type]  # refused before the link is looked at
 
 
 async def test_a_stick_pulled_and_plugged_in_again_delivers(home: Path) -> None:
@@ -114,7 +122,7 @@ async def test_a_stick_pulled_and_plugged_in_again_delivers(home: Path) -> None:
 async def anext_port(bus: ZigbeeBus, one: Stick) -> float:
     """What a session that was told of the trouble does: wait in open() until the stick is back."""
     async with opened(bus, DOOR) as port:
-        assert (await change(port)).bits == 1  # what happened while nobody heard is asked for
+        await status(port, 1)  # what happened while nobody heard is asked for
         return await alarm(one, port)
 
 
@@ -262,7 +270,7 @@ async def test_without_any_copy_the_network_comes_from_the_stick_and_the_alarm_i
         assert (bus.health()["devices"], "no good copy" in bus.health()["database"]) == (0, True)
         told = await one("zone", ieee=DOOR, bits=1)  # from an address that nobody knows now
         async with opened(bus, DOOR) as port:
-            assert (await change(port, told["mono_s"])).mono_s - told["mono_s"] < ALARM_S
+            assert (await status(port, 1, told["mono_s"])).mono_s - told["mono_s"] < ALARM_S
 
 
 async def test_a_blank_stick_is_given_the_network_of_the_old_one(home: Path) -> None:
