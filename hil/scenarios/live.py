@@ -14,6 +14,7 @@ from hil.resources.process import rss_mb
 from hil.scenarios.board import Board
 from hil.scenarios.city import CityWatch, cause_mono_s
 from hil.scenarios.follow import tail
+from hil.scenarios.technician import add_zigbee
 from hil.strategies.home import CANCEL_PIN, FLAT_INPUT, SOS_PIN, Home
 
 MOVES = ("walk", "sit_down", "clap", "sitting")
@@ -22,16 +23,19 @@ MOVES = ("walk", "sit_down", "clap", "sitting")
 class Play:
     """One live session; ends with q or Ctrl-C."""
 
-    KEYS: ClassVar[str] = "s SOS  i I'm fine  f fall  m smoke  w walk  a away/back  c cut/heal link  k kill  q quit"
+    KEYS: ClassVar[str] = ("s SOS   i I am fine   f fall   m smoke   d door   w move   a bracelet away/back   "
+                           "c cut/heal link   k kill   q quit")
 
     def __init__(self, home: Home, board: Board) -> None:
         self._home, self._board = home, board
         self._city = CityWatch(home, board)
-        self._away = self._cut = self._smoke = False
+        self._away = self._cut = self._smoke = self._door_open = False
+        self._ieee: dict[str, str] = {}
         self._moves = 0
         self._does: dict[str, Callable[[], Awaitable[None]]] = {
-            "s": self._sos, "i": self._fine, "f": self._fall, "m": self._smoke_alarm, "w": self._walk,
-            "a": self._range, "c": self._link, "k": self._kill,
+            "s": self._sos, "i": self._fine, "f": self._fall, "m": self._smoke_alarm, "d": self._door,
+            "w": self._walk, "a": self._range, "c": self._link,
+            "k": self._kill,
         }
 
     async def run(self) -> dict[str, Any]:
@@ -39,7 +43,7 @@ class Play:
         await self._home.gateway.start()
         self._board.did(f"gateway ready after {self._home.gateway.start_s:.2f} s")
         followers = [asyncio.create_task(self._city.run()), asyncio.create_task(tail(self._home.gateway, self._board)),
-                     asyncio.create_task(self._facts())]
+                     asyncio.create_task(self._facts()), asyncio.create_task(self._guarded(self._add_zigbee))]
         try:
             async with _keys() as keys:
                 while (key := await keys.get()) != "q":
@@ -93,6 +97,18 @@ class Play:
             await self._timed("smoke, panel", "smoke", done)
         else:
             await done
+
+    async def _add_zigbee(self) -> None:
+        self._ieee = await add_zigbee(self._home, self._board)
+        self._board.did("the technician is done: there is a front door now")
+
+    async def _door(self) -> None:
+        if "door" not in self._ieee:
+            self._board.did("there is no front door sensor yet")
+            return
+        self._door_open = not self._door_open
+        self._board.did("front door opened" if self._door_open else "front door shut")
+        await self._home.do("zigbee", "zone", ieee=self._ieee["door"], bits=int(self._door_open))
 
     async def _walk(self) -> None:
         move = MOVES[self._moves % len(MOVES)]

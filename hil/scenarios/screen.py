@@ -34,7 +34,7 @@ class Screen:
         yield layout
 
     def _head(self) -> Panel:
-        return Panel(Text(f"Anju 安居   {self._board.title}", style="bold"), border_style="dim")
+        return Panel(Text(f"Anju 安居   {self._board.title}", style="bold"), border_style="dim", subtitle=self._keys)
 
     def _foot(self) -> Layout:
         foot = Layout()
@@ -46,8 +46,6 @@ class Screen:
         facts = Table(expand=True, box=None, pad_edge=False, show_header=False)
         for name, value in self._board.facts.items():
             facts.add_row(Text(name, style="dim"), value)
-        if self._keys:
-            facts.add_row(Text("keys", style="dim"), self._keys)
         foot.split_row(Layout(Panel(times, border_style="dim")), Layout(Panel(facts, border_style="dim")))
         return foot
 

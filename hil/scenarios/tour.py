@@ -8,7 +8,6 @@ killed and started again; the bracelet walks out of range and comes back.
 import asyncio
 import sqlite3
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -19,12 +18,12 @@ from hil.scenarios import floor
 from hil.scenarios.board import Board
 from hil.scenarios.city import CityWatch, Event, alarm, cause_mono_s
 from hil.scenarios.follow import tail
+from hil.scenarios.technician import ZIGBEE, add_zigbee
 from hil.strategies.home import CORRIDOR_INPUT, FLAT_INPUT, SOS_PIN, Home
 
 ROUNDS = 10  # of each press whose latency is measured
 OUTAGE_S = 20.0
 WIRED = {"bracelet", "panel", "sos", "fine", "light"}
-ZIGBEE = {"door": "front-door", "smoke": "bedroom-smoke"}  # profile on the air -> name in the configuration
 
 
 class Tour:
@@ -69,13 +68,7 @@ class Tour:
 
     async def _commission(self) -> None:
         """Add the door contact and the smoke alarm with the technician's own command."""
-        for profile, name in ZIGBEE.items():
-            self._board.did(f"the technician adds the {profile}, as {name}")
-            adding = asyncio.create_task(self._command(
-                "devices", "add", "--bus", "zigbee", "--seconds", "4", "--pick", "1", "--name", name, "--yes"))
-            await self._zigbee_open()
-            self._ieee[profile] = (await self._home.do("zigbee", "join", profile=profile))["ieee"]
-            await adding
+        self._ieee = await add_zigbee(self._home, self._board)
         await self._home.gateway.wait_devices("up", WIRED | set(ZIGBEE.values()))
 
     async def _floor(self) -> None:
@@ -194,12 +187,6 @@ class Tour:
     async def _zone(self, profile: str, bits: int) -> dict[str, Any]:
         return await self._home.do("zigbee", "zone", ieee=self._ieee[profile], bits=bits)
 
-    async def _zigbee_open(self) -> None:
-        """Wait until the stick lets devices join."""
-        async with asyncio.timeout(20):
-            while not (await self._home.do("zigbee", "stats"))["open"]:
-                await asyncio.sleep(0.05)
-
     async def _input(self, address: int, active: bool) -> dict[str, Any]:
         return await self._home.do("modbus", "input", address=address, active=active)
 
@@ -208,15 +195,6 @@ class Tour:
         async with asyncio.timeout(10):
             while not any(a["finding"]["kind"] == kind for a in (await self._home.gateway.ask("status"))["alarms"]):
                 await asyncio.sleep(0.02)
-
-    async def _command(self, *arguments: str) -> None:
-        """Run `anju ARGUMENTS`. Raises RuntimeError with what it said."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway.app", *arguments, "--config", str(self._home.gateway.config),
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, stdin=asyncio.subprocess.DEVNULL)
-        said, _ = await process.communicate()
-        if process.returncode:
-            raise RuntimeError(f"anju {' '.join(arguments)}: {said.decode().strip()}")
 
     # -- the sum -----------------------------------------------------------------------------------------------------
 
