@@ -25,7 +25,7 @@ SILENCE_S = 25 * 3600.0
 
 
 class IasSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`ieee`: the device's EUI-64 as `anju discover` shows it, 00:15:8d:00:01:02:03:04."""
+    """`ieee`: the device's EUI-64 as `anju devices add` shows it, 00:15:8d:00:01:02:03:04."""
 
     ieee: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}$")]
 
@@ -71,7 +71,7 @@ def _session(kind: BinaryKind, zone_type: int) -> Callable[[Link[IasSettings], Z
             found = "no IAS Zone sensor" if port.zone_type is None else _NAME_OF_ZONE.get(
                 port.zone_type, f"a zone of type 0x{port.zone_type:04x}")
             raise DeviceRejected(f"{port.manufacturer} {port.model} is {found}, not {_NAME_OF_ZONE[zone_type]}",
-                                 "give it the driver that `anju discover zigbee` proposes, or another ieee")
+                                 "give it the driver that `anju devices add` proposes, or another ieee")
         link.ready()
         levels: dict[BinaryKind, bool] = {}
         async for message in port.messages():

@@ -159,7 +159,7 @@ class ZigbeeBus:
                     await self._changed.wait()
         except TimeoutError:
             raise DeviceRejected(f"{peer.ieee} is already the device {peer.holder!r}",
-                                 "give each device its own ieee; `anju discover zigbee` lists them") from None
+                                 "give each device its own ieee; `anju devices add` lists them") from None
         peer.holder = device
 
     async def _reachable(self, device: str, peer: Peer) -> tuple[str, str, int | None]:

@@ -28,7 +28,7 @@ from drivers.bus.zigbee.guard import Guard
 
 log = logging.getLogger(__name__)
 
-PING_PERIOD_S = 2.0
+PING_PERIOD_S = 1.0
 ANSWER_S = 3  # zigpy-znp waits 15 s by default: a hang would be found after half a minute
 CONFIRM_S = 10  # the chip gives up on a sleeping device after 7.7 s; 30 s by default, in which no request could pass
 STOP_S, REPLY_S = 10.0, 0.5
@@ -134,9 +134,9 @@ class Radio:
                 self._lose(f"the stick does not answer ({type(error).__name__})")
                 return
 
-    async def permit(self, seconds: int) -> bool:
-        """Open the network for joining, 0 closes it; False if the stick did not answer."""
-        return await self._asked(self._app.permit(min(seconds, PERMIT_LIMIT_S))) is not False
+    async def permit(self, seconds: int) -> None:
+        """Open the network for joining, 0 closes it."""
+        await self._asked(self._app.permit(min(seconds, PERMIT_LIMIT_S)))
 
     # -- devices ------------------------------------------------------------------------------------------------------
 
@@ -166,12 +166,12 @@ class Radio:
     async def supervise(self, ieee: str) -> None:
         """Ask a device for its heartbeat."""
         if (device := self._device(ieee)) is not None:
-            await enrolment.supervise(device)
+            await self._asked(enrolment.supervise(device))
 
     async def probe(self, ieee: str) -> bool | None:
         """Ask once whether a device is enrolled; its answer brings its zone status too. None without an answer."""
         device = self._device(ieee)
-        return None if device is None else await enrolment.probe(device, self._own)
+        return None if device is None else await self._asked(enrolment.probe(device, self._own))
 
     async def answer_enrolment(self, ieee: str) -> None:
         """Answer a Zone Enroll Request."""
@@ -191,12 +191,15 @@ class Radio:
         return own
 
     async def _asked(self, request: Coroutine[Any, Any, Any]) -> Any:
-        """Do a request to the stick or a device; False without an answer: whoever asked tries again."""
+        """Do a request to the stick or a device; None without an answer: whoever asked tries again."""
         try:
             return await request
         except enrolment.NotAnswered as error:
             log.info("no answer error=%r", error)
-            return False
+        except Exception:
+            if not self._lost.done():
+                raise  # zigpy-znp stumbles over its own closed port: AttributeError and the like
+        return None
 
     def _device(self, ieee: str) -> Device | None:
         device = self._app.devices.get(EUI64.convert(ieee))
@@ -255,8 +258,11 @@ class Radio:
         self._hearer.left(str(device.ieee))
 
     def _lose(self, reason: str) -> None:
-        if not self._lost.done():
-            self._lost.set_result(reason)
+        if self._lost.done():
+            return
+        self._lost.set_result(reason)
+        for task in filter(_is_request, asyncio.all_tasks()):
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else will look at it
 
 
 def _is_request(task: asyncio.Task[Any]) -> bool:

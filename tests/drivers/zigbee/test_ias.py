@@ -151,7 +151,7 @@ async def test_the_wrong_sensor_is_rejected_with_a_cure(driver: AnyDriver, zone_
     link = RecordingLink()
     with pytest.raises(DeviceRejected, match=words) as rejected:
         await driver.run(link, FakeZigbeePort(model="X", zone_type=zone_type))
-    assert "anju discover" in rejected.value.cure
+    assert "anju devices add" in rejected.value.cure
     assert link.log == []
 
 
