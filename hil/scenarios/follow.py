@@ -12,7 +12,8 @@ async def tail(gateway: Gateway, board: Board) -> Never:
     while True:
         try:
             async for fact in gateway.stream("tail"):
-                board.decided(f"{fact['what']} {fact['subject']}: {fact['text']}")
+                text = fact["text"].removeprefix("sensor.changed ").removeprefix("device.state ")
+                board.decided(f"{'' if fact['what'] == 'event' else fact['what'] + ' '}{fact['subject']}: {text}")
         except (OSError, RuntimeError, ValueError):
             pass  # it is down or just starting: the next try finds it
         await asyncio.sleep(0.1)

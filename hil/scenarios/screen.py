@@ -10,6 +10,7 @@ from rich.text import Text
 
 from hil.scenarios.board import Board
 
+HEAD_ROWS, FOOT_ROWS = 3, 7
 _COLOURS = (
     ("MISSED", "bold red"), ("FALL", "bold red"), ("SOS", "bold red"), ("ALARM", "bold red"), ("smoke", "bold red"),
     ("received", "green"), ("closed", "green"), ("up", "green"), ("raised", "red"), ("sent", "yellow"),
@@ -25,8 +26,9 @@ class Screen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         layout = Layout()
-        height = (options.height or console.height) - 10
-        layout.split_column(Layout(self._head(), size=3), Layout(name="columns"), Layout(self._foot(), size=7))
+        height = (options.height or console.height) - HEAD_ROWS - FOOT_ROWS - 2
+        layout.split_column(Layout(self._head(), size=HEAD_ROWS), Layout(name="columns"),
+                            Layout(self._foot(), size=FOOT_ROWS))
         layout["columns"].split_row(
             Layout(_column("The home", self._board.home, height, "cyan")),
             Layout(_column("The gateway decides", self._board.gateway, height, "blue")),
