@@ -162,7 +162,9 @@ async def test_the_link_of_a_killed_daemon_is_taken_over() -> None:
         await asyncio.sleep(0.2)
         assert radio.bracelet.connected, "BlueZ keeps the link, so the bracelet does not advertise"
         assert radio.bracelet.measurement.running
+        started_s = time.monotonic()
         async with running(radio.bus), streaming(radio) as (link, _task):
+            assert time.monotonic() - started_s < bus_module.TICK_S, "at the start, not at some later look"
             await until(lambda: len(link.blocks) >= 2)
             assert radio.bus.health()["taken_over"] == 1
             assert link.samples() > 0
