@@ -1,20 +1,22 @@
 """The alarm's life as a table, and decide(), which follows it.
 
-    state      Sent            Received            Closed            CancelPressed in time   CancelPressed late
-    raised     sent, "sent"    received, "..."     closed, event     cancelled, event        stays, event, "well noted"
-    sent       -               received, "..."     closed, event     cancelled, event        stays, event, "well noted"
-    received   -               -                   closed, event     cancelled, event        stays, event, "well noted"
+    state      Sent           Received         Repeated        Closed           CancelPressed in time; late
+    raised     sent, "sent"   received, "..."  raised, event   closed, event    cancelled, event; "well noted", event
+    sent       -              received, "..."  raised, event   closed, event    cancelled, event; "well noted", event
+    received   -              -                raised, event   closed, event    cancelled, event; "well noted", event
     closed and cancelled are the end: the alarm is no longer among the open ones, and what comes about it is ignored.
 
 Theory
     "Sent" is the broker's PUBACK: nobody has promised anything. "Received" is the acknowledgement of the city's
     application, and the only thing on which the voice may say that the centre has it. Both may come in either order.
+    They count for the event of the newest finding (Alarm.awaits): whoever presses again while the link is down must
+    not hear that the centre has it, though it has the first press.
     An input for an alarm that is not open is an echo of something already done (a resend's PUBACK, a command sent
     twice): it changes nothing. So decide() may be given every input again after a crash.
 
 Rules
  1. Every finding becomes an event. Of the same kind and device within REPEAT_S of the last while that alarm is open it
-    repeats the alarm (one alarm, one more event), and the resident hears again how the alarm stands.
+    repeats the alarm: one alarm, one more event, and the way to the centre begins anew for it.
  2. "I am fine" ends every open alarm whose kind has a window that is still open; the window runs from the newest
     finding, which was the last thing the resident heard. All others stay open, the centre is told, and the resident
     hears that it may still call. Smoke, gas, carbon monoxide and water have no window.
@@ -115,14 +117,6 @@ MOVES: dict[tuple[AlarmState, type[Sent] | type[Received]], tuple[AlarmState, Pr
 }
 """What the way to the centre does to a state; any other pair changes nothing."""
 
-STANDS: dict[AlarmState, Prompt] = {
-    AlarmState.RAISED: Prompt.RAISED,
-    AlarmState.SENT: Prompt.RAISED,
-    AlarmState.RECEIVED: Prompt.RECEIVED,
-}
-"""What the resident hears when a finding repeats an alarm in this state."""
-
-
 def decide(alarms: Alarms, happened: Input, now: Stamp, rules: Rules = DEFAULT) -> tuple[Alarms, list[Effect]]:
     """Return the open alarms after this input and what is to be done, the most urgent first."""
     before = {id_: _on_this_boot(alarm, now) for id_, alarm in alarms.items()}
@@ -138,6 +132,11 @@ def light(alarms: Alarms) -> LightPattern:
     if states & {AlarmState.RAISED, AlarmState.SENT}:
         return LightPattern.FAST
     return LightPattern.SLOW if states else LightPattern.STEADY
+
+
+def awaited(alarm: Alarm) -> str:
+    """The id of the event whose PUBACK and acknowledgement move the alarm."""
+    return alarm.awaits or alarm.id
 
 
 def _happened(alarms: Alarms, happened: Input, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
@@ -162,9 +161,11 @@ def _raised(alarms: Alarms, finding: Finding, id_: str, now: Stamp, rules: Rules
                       remind_mono_s=now.mono_s + UNREACHABLE_S)
         event = events.raised(alarm, rules.rooms)
         return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind), Append((event,), alarm)]
-    counted = msgspec.structs.replace(old, repeats=old.repeats + 1, last_mono_s=now.mono_s)
-    alarm, event = events.further(counted, EventType.ALARM_REPEATED, finding.at, rules.rooms, finding)
-    return _with(alarms, alarm), [Say(STANDS[alarm.state], finding.kind), Append((event,), alarm)]
+    again = msgspec.structs.replace(old, state=AlarmState.RAISED, changed=now, repeats=old.repeats + 1, unreachable=0,
+                                    last_mono_s=now.mono_s, remind_mono_s=now.mono_s + UNREACHABLE_S)
+    counted, event = events.further(again, EventType.ALARM_REPEATED, finding.at, rules.rooms, finding)
+    alarm = msgspec.structs.replace(counted, awaits=event.id)
+    return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind), Append((event,), alarm)]
 
 
 def _repeats(alarm: Alarm, finding: Finding, now: Stamp) -> bool:
@@ -181,7 +182,7 @@ def _moved(
     alarms: Alarms, id_: str, move: type[Sent] | type[Received], now: Stamp
 ) -> tuple[Alarms, list[Effect]]:
     """Follow MOVES."""
-    alarm = alarms.get(id_)
+    alarm = next((alarm for alarm in alarms.values() if awaited(alarm) == id_), None)
     if alarm is None or (alarm.state, move) not in MOVES:
         return alarms, []
     state, prompt = MOVES[alarm.state, move]

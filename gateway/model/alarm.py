@@ -30,6 +30,7 @@ class Alarm(msgspec.Struct, frozen=True):
     changed: Stamp  # when the state last changed, or a new boot took the alarm over
     repeats: int = 0  # further findings of the same kind and device that came while it was fresh
     last_mono_s: float = 0.0  # of the newest finding, on the boot of `finding.at`
+    awaits: str = ""  # the event of the newest finding: its way to the centre is the alarm's; "" is the first, `id`
     told: int = 1  # events about it so far; the next one's id is "<id>/<told>"
     unreachable: int = 0  # times the resident has heard that the centre does not answer
     remind_mono_s: float = 0.0  # when that is said next, on the boot of `changed`

@@ -127,15 +127,13 @@ class Pipeline:
 
     def sent(self, ids: Iterable[str]) -> None:
         """The broker has these events."""
-        for id_ in ids:
-            if id_ in self._alarms:
-                self._submit(self._decide(life.Sent(id_)))
+        for id_ in self._awaited(ids):
+            self._submit(self._decide(life.Sent(id_)))
 
     def received(self, ids: Iterable[str]) -> None:
         """The city's application has these events."""
-        for id_ in ids:
-            if id_ in self._alarms:
-                self._submit(self._decide(life.Received(id_)))
+        for id_ in self._awaited(ids):
+            self._submit(self._decide(life.Received(id_)))
 
     async def obey(self, command: Command) -> CommandResult:
         """Do what the city asks."""
@@ -180,6 +178,11 @@ class Pipeline:
             self.outlets.watch("finding", finding.device, finding.words, dict(finding.evidence))
             commits += self._decide(life.Raised(finding, self.outlets.new_id()))
         return commits + [self._event(draft) for draft in outcome.drafts]
+
+    def _awaited(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids that move an open alarm; most are of other events."""
+        awaited = {life.awaited(alarm) for alarm in self._alarms.values()}
+        return [id_ for id_ in ids if id_ in awaited]
 
     def _event(self, draft: Draft) -> Commit:
         if draft.lane is not Lane.TELEMETRY:

@@ -97,10 +97,20 @@ def test_a_second_finding_within_half_a_minute_repeats_the_alarm(world: World):
     assert [event.id for event in told(world.find(FindingKind.SOS))] == ["id-1/2"], "the last finding counts"
 
 
-def test_a_repeat_of_a_received_alarm_says_again_that_the_centre_has_it(world: World):
+def test_a_repeat_of_a_received_alarm_is_received_only_when_the_centre_has_the_repeat(world: World):
     world.find(FindingKind.SOS)
     world.received()
-    assert said(world.find(FindingKind.SOS)) == [("received", "sos")]
+    assert said(world.find(FindingKind.SOS)) == [("raised", "sos")]
+    assert said(world.received("id-1") + world.sent("id-1")) == [], "that was the first press"
+    assert said(world.sent("id-1/1")) == [("sent", "sos")]
+    assert said(world.received("id-1/1")) == [("received", "sos")]
+
+
+def test_an_unanswered_repeat_is_told_as_unreachable(world: World):
+    world.find(FindingKind.SOS)
+    world.received()
+    world.find(FindingKind.SOS)
+    assert said(world.wait(31)) == [("unreachable", "sos")]
 
 
 def test_later_or_of_another_kind_or_device_it_is_another_alarm(world: World):
