@@ -37,6 +37,8 @@ def commands(catalogue: "Catalogue") -> typer.Typer:
         name: Annotated[str | None, typer.Option(help="Its name: lower case, digits, - and _.")] = None,
         driver: Annotated[str | None, typer.Option(help="Driver, where the bus cannot tell it.")] = None,
         room: Annotated[str | None, typer.Option(help="Where it is.")] = None,
+        more: Annotated[list[str] | None, typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting as in the file; may be repeated.")] = None,
         yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
         as_json: AsJson = False,
     ) -> None:
@@ -46,7 +48,8 @@ def commands(catalogue: "Catalogue") -> typer.Typer:
         """
         own = context.get_parameter_source("config")
         path = config if own is not None and own.name == "COMMANDLINE" else context.obj
-        Adding(path, catalogue, ask=not yes and not as_json).run(bus, seconds, pick, name, driver, room, yes, as_json)
+        Adding(path, catalogue, ask=not yes and not as_json, more=more or []).run(
+            bus, seconds, pick, name, driver, room, yes, as_json)
 
     return app
 
@@ -65,10 +68,10 @@ def listed(config: Path, as_json: bool) -> None:
 
 
 class Adding:
-    """One `anju devices add`. `ask`: there is somebody to answer questions."""
+    """One `anju devices add`. `ask`: there is somebody to answer questions; `more`: settings as TOML, KEY=VALUE."""
 
-    def __init__(self, path: Path, catalogue: "Catalogue", ask: bool) -> None:
-        self._path, self._catalogue, self._ask = path, catalogue, ask
+    def __init__(self, path: Path, catalogue: "Catalogue", ask: bool, more: list[str]) -> None:
+        self._path, self._catalogue, self._ask, self._more = path, catalogue, ask, more
 
     def run(
         self, bus: str | None, seconds: float, pick: str | None, name: str | None, driver: str | None, room: str | None,
@@ -78,6 +81,7 @@ class Adding:
         from gateway.cli.client import ClientError
         from gateway.config import read
 
+        own = self._own_settings()
         with screen.gateway(self._path) as client:
             before = read(self._path)
             found, deaf = self._discover(client, bus, seconds, quiet=as_json)
@@ -95,12 +99,13 @@ class Adding:
             name = name or (typer.prompt("Name", default=wish) if self._ask else wish)
             if room is None:
                 room = typer.prompt("Room", default="", show_default=False) if self._ask else ""
-            more = addition.block(name, driver, room, chosen["settings"])
+            more = addition.block(name, driver, room, chosen["settings"] | own)
             after = addition.added(before, more)
             if name in taken:
                 screen.fail(f"there is a device {name!r} already", "give another --name", 1)
             if wrong := addition.mistakes(before, after, name, self._path, *self._catalogue()):
-                screen.fail("\n".join(wrong), f"nothing was written; the device would have been:\n\n{more}", 1)
+                cure = f"nothing was written; give what is missing with --set KEY=VALUE. It would have been:\n\n{more}"
+                screen.fail("\n".join(wrong), cure, 1)
             out = screen.console()
             if not as_json:
                 out.print(more)
@@ -188,6 +193,17 @@ class Adding:
         if not self._ask:
             screen.fail("the bus cannot tell what this device is", f"give --driver, one of {', '.join(choices)}", 1)
         return str(typer.prompt(f"Driver, one of {', '.join(choices)}"))
+
+    def _own_settings(self) -> dict[str, Any]:
+        """The settings given with --set."""
+        import tomllib
+
+        from gateway.cli import screen
+
+        try:
+            return tomllib.loads("\n".join(self._more))
+        except tomllib.TOMLDecodeError as error:
+            screen.fail(f"--set: {error}", "write KEY=VALUE as in the file, for example --set 'poll_s=0.5'", 1)
 
     def _taken(self, text: str) -> Collection[str]:
         import tomllib

@@ -102,6 +102,19 @@ def test_a_device_of_a_bus_that_is_not_configured_writes_nothing(shell: Shell, a
     assert shell.config.read_text() == before
 
 
+def test_settings_that_no_search_can_know_are_given_by_the_technician(shell: Shell, air: dict[str, Any]):
+    shell.config.write_text(shell.config.read_text() + '\n[bus.modbus]\nport = "/dev/ttyS1"\n')
+    air["modbus"] = [[{"name": "modbus-1", "driver": "modbus-inputs", "settings": {"unit": 1}}]]
+    shell(*ADD, "--bus", "modbus", "--yes", "--set", 'inputs = { 0 = "smoke" }')
+    assert tomllib.loads(shell.config.read_text())["devices"]["modbus-1"] == {
+        "driver": "modbus-inputs", "unit": 1, "inputs": {"0": "smoke"}}
+
+
+def test_a_setting_that_is_no_toml_is_told_before_anything_is_searched(shell: Shell, desk: Desk):
+    assert "write KEY=VALUE as in the file" in shell(*ADD, "--set", "inputs", "--yes", code=1).stderr
+    assert desk.asked == []
+
+
 def test_an_old_mistake_elsewhere_does_not_stop_the_technician(shell: Shell):
     shell.config.write_text(shell.config.read_text() + '\n[devices.broken]\ndriver = "polr"\n')
     shell(*ADD, "--bus", "zigbee", "--yes")

@@ -25,7 +25,7 @@ def test_the_plain_forms_of_the_daemons_are_known(arguments: list[str], wanted: 
 
 
 def test_the_environment_names_the_configuration_where_the_command_does_not():
-    assert daemon(["run"], {"ANJU_CONFIG": "/tmp/b.toml"}) == (Path("/tmp/b.toml"), None)
+    assert daemon(["run"], {"ANJU_CONFIG": "b.toml"}) == (Path("b.toml"), None)
     assert daemon(["run", "--config", "a"], {"ANJU_CONFIG": "b"}) == (Path("a"), None)
 
 
