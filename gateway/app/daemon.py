@@ -57,13 +57,16 @@ class Daemon:
         """Run until cancelled. READY=1 once the store, the control socket and every bus have been started."""
         control = ControlServer(self.config.gateway.run_dir / "control.sock", verbs)
         await self.pipeline.restore()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.pipeline.run(), name="pipeline")
-            group.create_task(self.uplink.run(), name="uplink")
-            group.create_task(control.run(), name="control")
-            group.create_task(self.fleet.run(self._ready), name="fleet")
-            group.create_task(feed(lambda: self.pipeline.progress, self._state), name="watchdog")
-            group.create_task(self._look_at_clock(), name="clock")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.pipeline.run(), name="pipeline")
+                group.create_task(self.uplink.run(), name="uplink")
+                group.create_task(control.run(), name="control")
+                group.create_task(self.fleet.run(self._ready), name="fleet")
+                group.create_task(feed(lambda: self.pipeline.progress, self._state), name="watchdog")
+                group.create_task(self._look_at_clock(), name="clock")
+        finally:
+            await self.pipeline.save()
 
     def _ready(self) -> None:
         started = {"version": __version__, "devices": sorted(self.config.devices), "epoch": self.store.epoch}

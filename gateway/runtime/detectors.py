@@ -52,6 +52,17 @@ class Detectors:
         self._supervision: supervision.State = {}
         self._levels: dict[tuple[str, str], bool] = {}
 
+    def saved(self) -> bytes:
+        """What must be known again after a restart: the silence so far. The other detectors start anew."""
+        return msgspec.json.encode(self._inactivity)
+
+    def restore(self, saved: bytes) -> None:
+        """Take up what saved() said before the restart; what cannot be read is left out, as on the first day."""
+        try:
+            self._inactivity = msgspec.json.decode(saved, type=inactivity.State)
+        except msgspec.MsgspecError as error:
+            self._fault("inactivity", error)
+
     def reading(self, reading: Reading) -> Outcome:
         """Show one reading to every detector."""
         outcome = Outcome()

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 LATE_S = 5.0  # a sample this late is refused: the loop is behind, and catching up matters more
 TICK_S = 1.0
 RETRY_TICKS = 5
+SAVE_TICKS = 300
+DETECTORS = "detectors"  # the name under which their state is saved
 KEPT = 2000  # commits that wait for the disk; those with an alarm are not counted
 
 Watcher = Callable[[str, str, str, dict[str, Any]], None]
@@ -80,11 +82,22 @@ class Pipeline:
     _queued: list[Commit] = field(default_factory=list)
 
     async def restore(self) -> None:
-        """Take up the alarms that were open when the last run ended."""
+        """Take up the alarms that were open, and the silence that was counted, when the last run ended."""
         try:
             self._alarms = {alarm.id: alarm for alarm in await self.store.open_alarms()}
+            saved = await self.store.detector(DETECTORS)
         except StoreError as error:
-            log.error("open alarms not readable: %s", error)  # noqa: TRY400 - the store tells its own trouble
+            log.error("the last run's state is not readable: %s", error)  # noqa: TRY400 - the store tells its trouble
+        else:
+            if saved is not None:
+                self.detectors.restore(saved)
+
+    async def save(self) -> None:
+        """Keep what the detectors must know after a restart; a disk that refuses costs the minutes since the last."""
+        try:
+            await self.store.save_detector(DETECTORS, self.detectors.saved())
+        except StoreError as error:
+            log.warning("detectors not saved reason=%r", error.reason)
 
     def show(self) -> None:
         """Let the lights show how the alarms stand; for lights that were just configured."""
@@ -102,6 +115,8 @@ class Pipeline:
                 commits = self._follow(self.detectors.tick(now, self.statuses().values()))
                 self._submit(commits + self._decide(life.Tick()))
                 self.progress += 1
+                if self.progress % SAVE_TICKS == 0:
+                    await self.save()
                 if not self._unsaved:
                     self._newest = dict(self._alarms)
                 elif self.progress % RETRY_TICKS == 0:

@@ -5,6 +5,7 @@ Layout
     lane(lane, settled)         the highest sequence number that the city's application has acknowledged
     outbox(lane, seq, id, body) what the city has not acknowledged yet; body is the Event as JSON
     alarm(id, state, body)      the newest snapshot of each alarm
+    detector(name, body)        what a detector wants to know again after a restart
     inbox(id, body, done)       every command ever accepted; `done` once its result stands in the outbox
 
 Invariants
@@ -103,6 +104,13 @@ class Ledger:
         """Return the bodies of the alarms that nobody has closed, in the order of their ids."""
         rows = self.connection.execute("SELECT state, body FROM alarm ORDER BY id")
         return [body for state, body in rows if state in OPEN]
+
+    def save_detector(self, name: str, body: bytes) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO detector VALUES (?, ?)", (name, body))
+
+    def detector(self, name: str) -> bytes | None:
+        row = self.connection.execute("SELECT body FROM detector WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes(row[0])
 
     def accept_command(self, command_id: str, body: bytes) -> bool:
         """Keep a command; False where it was accepted before."""

@@ -112,6 +112,15 @@ class Store:
         bodies: list[bytes] = await self._thread.submit(lambda ledger: ledger.open_alarms())
         return [msgspec.json.decode(body, type=Alarm) for body in bodies]
 
+    async def save_detector(self, name: str, body: bytes) -> None:
+        """Commit what a detector wants to know again after a restart, in place of what it said before."""
+        await self._thread.submit(lambda ledger: ledger.save_detector(name, body), writes=True)
+
+    async def detector(self, name: str) -> bytes | None:
+        """Return what a detector saved last, None where it never did."""
+        body: bytes | None = await self._thread.submit(lambda ledger: ledger.detector(name))
+        return body
+
     async def accept_command(self, command: Command, receipt: Event | None = None) -> bool:
         """Commit a command, and with it the event that tells the city so; False where it was accepted before."""
         body = _encode(command)

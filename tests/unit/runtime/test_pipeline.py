@@ -146,6 +146,33 @@ async def test_open_alarms_survive_a_restart_without_a_word(tmp_path: Path) -> N
         assert b.said == [(Prompt.RECEIVED, FindingKind.SOS)]
 
 
+async def test_the_silence_so_far_survives_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "TICK_S", 0.01)
+    limit_s = 0.3
+    async with bench(tmp_path, Detect(inactivity_h=limit_s / 3600)) as b:
+        await asyncio.sleep(limit_s * 0.7)
+        assert b.pipeline.alarms() == []
+        await b.pipeline.save()
+    async with bench(tmp_path, Detect(inactivity_h=limit_s / 3600)) as b:
+        began_s = b.pipeline.clock.mono_s()
+        async with asyncio.timeout(5):
+            while not b.pipeline.alarms():
+                await asyncio.sleep(0.005)
+        assert b.pipeline.alarms()[0].finding.kind is FindingKind.INACTIVITY
+        assert b.pipeline.alarms()[0].finding.evidence["quiet_s"] >= limit_s
+        assert b.pipeline.clock.mono_s() - began_s < limit_s * 0.7, "it did not begin anew"
+
+
+async def test_what_a_detector_saved_and_cannot_be_read_is_no_end(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.save_detector("detectors", b"\xff")
+    await store.close()
+    failed: list[str] = []
+    detectors = Detectors(Detect(), lambda name, error: failed.append(name))
+    detectors.restore(b"\xff")
+    assert failed == ["inactivity"]
+
+
 async def test_vitals_are_summed_up_and_levels_told_once(tmp_path: Path) -> None:
     async with bench(tmp_path, Detect(vitals_period_s=0.001)) as b:
         b.reading(Quantity(QuantityKind.HEART_RATE, 61.0), "wrist")

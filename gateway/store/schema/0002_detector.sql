@@ -1,0 +1,4 @@
+CREATE TABLE detector (
+  name TEXT PRIMARY KEY,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
