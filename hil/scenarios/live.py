@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from hil.resources.process import rss_mb
 from hil.scenarios.board import Board
 from hil.scenarios.city import CityWatch, cause_mono_s
-from hil.scenarios.follow import tail
+from hil.scenarios.follow import tail, voice
 from hil.scenarios.technician import add_zigbee
 from hil.strategies.home import CANCEL_PIN, FLAT_INPUT, SOS_PIN, Home
 
@@ -43,6 +43,7 @@ class Play:
         await self._home.gateway.start()
         self._board.did(f"gateway ready after {self._home.gateway.start_s:.2f} s")
         followers = [asyncio.create_task(self._city.run()), asyncio.create_task(tail(self._home.gateway, self._board)),
+                     asyncio.create_task(voice(self._home.spoken, self._board)),
                      asyncio.create_task(self._facts()), asyncio.create_task(self._guarded(self._add_zigbee))]
         try:
             async with _keys() as keys:

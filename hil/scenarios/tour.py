@@ -17,7 +17,7 @@ from hil.resources.process import rss_mb
 from hil.scenarios import floor
 from hil.scenarios.board import Board
 from hil.scenarios.city import CityWatch, Event, alarm, cause_mono_s
-from hil.scenarios.follow import tail
+from hil.scenarios.follow import tail, voice
 from hil.scenarios.technician import ZIGBEE, add_zigbee
 from hil.strategies.home import CORRIDOR_INPUT, FLAT_INPUT, SOS_PIN, Home
 
@@ -42,6 +42,7 @@ class Tour:
         board, gateway = self._board, self._home.gateway
         watching = asyncio.create_task(self._city.run())
         tailing = asyncio.create_task(tail(gateway, board))
+        hearing = asyncio.create_task(voice(self._home.spoken, board))
         try:
             await gateway.start()
             board.did(f"gateway started, ready after {gateway.start_s:.2f} s")
@@ -52,9 +53,9 @@ class Tour:
                 await self._step(step)
             return await self._sum_up()
         finally:
-            for task in (watching, tailing):
+            for task in (watching, tailing, hearing):
                 task.cancel()
-            await asyncio.gather(watching, tailing, return_exceptions=True)
+            await asyncio.gather(watching, tailing, hearing, return_exceptions=True)
 
     async def _step(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -211,7 +212,7 @@ class Tour:
         with closing(sqlite3.connect(self._home.folder / "city.db")) as book:
             holes = book.execute("select coalesce(sum(top - n), 0) from (select max(seq) top, count(*) n from number "
                                  "group by gateway, epoch, lane)").fetchone()[0]
-        sos, ground = self._board.p50_ms("SOS"), self._result.get("floor_ms")
+        sos, ground = self._board.p50_ms("SOS"), self._result.pop("floor_ms", None)
         smoke = [ms for name, values in self._board.latencies_ms.items() if name.startswith("smoke") for ms in values]
         return {
             "alarms_raised": len(expected) + len(self._missing),
@@ -223,6 +224,7 @@ class Tour:
                            "floor_p50": ground, "sos_over_floor": round(sos / ground, 2) if sos and ground else None},
             "fall_detected": self._result.pop("fall_detected", False),
             "events_received": len(events),
+            "spoken": len(self._home.spoken.read_text("utf-8").splitlines()) if self._home.spoken.exists() else 0,
             "bluetooth": {"l2": "fake BlueZ on a private D-Bus", "l1": "bleak backend over Bumble"}[self._home.layer],
             "fall_source": "recording" if self._home.falls else "generator",
             **self._result,

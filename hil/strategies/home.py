@@ -112,6 +112,11 @@ class Home:
     def socket(self, name: str) -> Path:
         return self.folder / "ctl" / f"{name}.sock"
 
+    @property
+    def spoken(self) -> Path:
+        """The log of what the gateway's voice said."""
+        return self.folder / "voice.wav.jsonl"
+
     async def do(self, whom: str, op: str, timeout_s: float = 10.0, /, **arguments: Any) -> dict[str, Any]:
         """Do something to a device, the broker or the city."""
         return await control.call(self.socket(whom), op, timeout_s, **arguments)
