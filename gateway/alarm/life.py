@@ -161,8 +161,10 @@ def _raised(alarms: Alarms, finding: Finding, id_: str, now: Stamp, rules: Rules
                       remind_mono_s=now.mono_s + UNREACHABLE_S)
         event = events.raised(alarm, rules.rooms)
         return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind), Append((event,), alarm)]
-    again = msgspec.structs.replace(old, state=AlarmState.RAISED, changed=now, repeats=old.repeats + 1, unreachable=0,
-                                    last_mono_s=now.mono_s, remind_mono_s=now.mono_s + UNREACHABLE_S)
+    again = msgspec.structs.replace(old, state=AlarmState.RAISED, changed=now, repeats=old.repeats + 1,
+                                    last_mono_s=now.mono_s)
+    if old.state is AlarmState.RECEIVED:  # else the centre is silent for longer already: repeats put no reminder off
+        again = msgspec.structs.replace(again, unreachable=0, remind_mono_s=now.mono_s + UNREACHABLE_S)
     counted, event = events.further(again, EventType.ALARM_REPEATED, finding.at, rules.rooms, finding)
     alarm = msgspec.structs.replace(counted, awaits=event.id)
     return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind), Append((event,), alarm)]

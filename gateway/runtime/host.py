@@ -124,7 +124,7 @@ class Host:
                     case frames.Discover():
                         group.create_task(self._discover(frame))
                     case frames.Refuse():
-                        log.error("driver host refused bus=%s reason=%r", self._bus, frame.reason)
+                        log.warning("sent away bus=%s reason=%r", self._bus, frame.reason)
                         return True
                     case _:
                         log.error("unexpected frame kind=%s", type(frame).__name__)

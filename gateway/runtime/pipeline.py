@@ -159,12 +159,11 @@ class Pipeline:
         return CommandResult(command.id, Answer.DONE)
 
     def test_alarm(self) -> str:
-        """Raise a TEST alarm, which goes the whole way; return its id."""
-        now = self.clock.stamp()
-        id_ = self.outlets.new_id()
-        finding = Finding(FindingKind.TEST, "gateway", now, 1.0, "a technician's test")
-        self._submit(self._decide(life.Raised(finding, id_)))
-        return id_
+        """Raise a TEST alarm, which goes the whole way; return its id, or that of the open one that it repeats."""
+        finding = Finding(FindingKind.TEST, "gateway", self.clock.stamp(), 1.0, "a technician's test")
+        commits = self._decide(life.Raised(finding, self.outlets.new_id()))
+        self._submit(commits)
+        return next(commit.alarm.id for commit in commits if commit.alarm)
 
     def fault(self, what: str, reason: str, cure: str) -> None:
         """Tell the city and whoever watches that something of the gateway itself does not work."""

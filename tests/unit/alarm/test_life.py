@@ -113,6 +113,15 @@ def test_an_unanswered_repeat_is_told_as_unreachable(world: World):
     assert said(world.wait(31)) == [("unreachable", "sos")]
 
 
+def test_repeats_do_not_put_off_that_nobody_can_be_reached(world: World):
+    world.find(FindingKind.SMOKE)
+    heard = []
+    for _ in range(4):
+        heard += said(world.wait(20))
+        world.find(FindingKind.SMOKE)
+    assert ("unreachable", "smoke") in heard
+
+
 def test_later_or_of_another_kind_or_device_it_is_another_alarm(world: World):
     world.find(FindingKind.SOS)
     world.find(FindingKind.FALL)

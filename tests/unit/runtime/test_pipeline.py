@@ -244,6 +244,11 @@ async def test_while_the_disk_is_full_alarms_go_on_from_memory_and_are_saved_aft
         assert states == [AlarmState.RECEIVED], "an older snapshot must not overwrite the newest"
 
 
+async def test_a_second_test_alarm_repeats_the_first(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        assert b.pipeline.test_alarm() == b.pipeline.test_alarm() == b.pipeline.alarms()[0].id
+
+
 async def test_lost_cover_is_told_to_the_city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "TICK_S", 0.005)
     async with bench(tmp_path) as b:
