@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ check: $(VENV)/.dev ## Lint, types and the contracts of the floors
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## Latency from the outbox to the city and back, beside its floor in the same run
+	@sh .ci/need mosquitto=mosquitto
+	@$(BIN)/python -m tests.bench.sync_latency
 
 lock: $(VENV)/.dev ## Choose new versions of every dependency
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
