@@ -55,7 +55,7 @@ class Daemon:
 
     async def run(self, verbs: Mapping[str, Verb]) -> None:
         """Run until cancelled. READY=1 once the store, the control socket and every bus have been started."""
-        control = ControlServer(self.config.gateway.run_dir / "control.sock", verbs)
+        control = ControlServer(self.config.gateway.run_dir / "control.sock", verbs, self.pipeline.fault)
         await self.pipeline.restore()
         try:
             async with asyncio.TaskGroup() as group:

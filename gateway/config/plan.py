@@ -25,9 +25,15 @@ def plan(
     """Compare (bus settings, devices) `now` and `wanted`. `bus_of`: driver name -> bus name."""
     (buses, devices), (new_buses, new_devices) = now, wanted
     stop_buses, start_buses = _differences(buses, new_buses)
-    stop, start = _differences(devices, new_devices)
+    stop, start = _differences({name: _run(device) for name, device in devices.items()},
+                               {name: _run(device) for name, device in new_devices.items()})
     moved = {name for name, device in devices.items() if bus_of[device.driver] in stop_buses}
     return Change(stop | moved, start | (moved & set(new_devices)), stop_buses, start_buses)
+
+
+def _run(device: Device) -> tuple[str, Any]:
+    """What a running session depends on: another room alone restarts nothing."""
+    return device.driver, device.settings
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:

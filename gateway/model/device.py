@@ -13,7 +13,7 @@ class DeviceState(StrEnum):
     UP = "up"
     SILENT = "silent"  # connected, but past its silence deadline
     LOST = "lost"  # the last session failed; the next one comes after a pause
-    REJECTED = "rejected"  # wrong device or settings: held until the configuration changes
+    REJECTED = "rejected"  # wrong device or settings, by its own answer
     BLIND = "blind"  # the process that runs its bus is down
 
 

@@ -1,5 +1,6 @@
 """What a device said, in SI or UCUM units, before anybody has judged it."""
 
+import math
 from enum import StrEnum
 
 import msgspec
@@ -93,6 +94,23 @@ class Reading(msgspec.Struct, frozen=True):
     device: str
     at: Stamp
     value: Measurement
+
+
+FUTURE_S = 1.0
+"""A stamp further ahead than this is no stamp."""
+
+
+def sound(reading: Reading, now: Stamp) -> Reading:
+    """The reading with what no driver may say mended, for a press with a wild stamp is a press all the same.
+
+    A stamp that is no number or lies ahead becomes `now`; a value that is no number is marked as implausible.
+    """
+    value, at = reading.value, reading.at
+    if not math.isfinite(at.mono_s) or at.mono_s > now.mono_s + FUTURE_S:
+        at = now
+    if isinstance(value, Quantity) and not math.isfinite(value.value):
+        value = Quantity(value.kind, 0.0, plausible=False)
+    return reading if at is reading.at and value is reading.value else Reading(reading.device, at, value)
 
 
 def may_drop(value: Measurement) -> bool:

@@ -20,6 +20,7 @@ import msgspec
 
 log = logging.getLogger(__name__)
 
+RETRY_S = 30.0
 MAX_LINE_BYTES = 64 * 1024
 _UCRED = struct.Struct("3i")  # pid, uid, gid: unix(7), SO_PEERCRED
 
@@ -35,16 +36,27 @@ class Refused(Exception):
 
 
 class ControlServer:
-    """Answers `verbs` on `path`. A verb is an async generator: each value it yields is one answer."""
+    """Answers `verbs` on `path`. A verb is an async generator: each value it yields is one answer.
 
-    def __init__(self, path: Path, verbs: Mapping[str, Verb], group: str = "anju-tech") -> None:
-        self._path, self._verbs, self._group = path, verbs, group
+    `fault(what, reason, cure)` hears where the socket cannot be made.
+    """
+
+    def __init__(self, path: Path, verbs: Mapping[str, Verb], fault: Callable[[str, str, str], None],
+                 group: str = "anju-tech") -> None:
+        self._path, self._verbs, self._fault, self._group = path, verbs, fault, group
 
     async def run(self) -> None:
-        """Serve until cancelled."""
-        await asyncio.to_thread(self._path.unlink, missing_ok=True)
-        server = await asyncio.start_unix_server(self._client, self._path, limit=MAX_LINE_BYTES)
-        self._path.chmod(0o660)
+        """Serve until cancelled; where the folder does not let us, try again and say so: alarms need no control."""
+        while True:
+            try:
+                await asyncio.to_thread(self._path.unlink, missing_ok=True)
+                server = await asyncio.start_unix_server(self._client, self._path, limit=MAX_LINE_BYTES)
+                self._path.chmod(0o660)
+            except OSError as error:
+                self._fault("control socket", f"{self._path} cannot be made ({error})", "check the folder run_dir")
+                await asyncio.sleep(RETRY_S)
+            else:
+                break
         try:
             os.chown(self._path, -1, grp.getgrnam(self._group).gr_gid)
         except (KeyError, PermissionError):

@@ -1,6 +1,7 @@
 """Fleet: every configured bus and device, wherever it runs; what the daemon's own parts ask and tell them."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from gateway.runtime.registry import Registry
 from gateway.runtime.session import Means
 from gateway.runtime.supervisor import Supervisor
 from gateway.spi import BusContext, BusUnavailable, Order
+
+log = logging.getLogger(__name__)
 
 
 def socket_of(run_dir: Path, bus: str) -> Path:
@@ -80,5 +83,8 @@ class Fleet:
 
     def _context(self, bus: str) -> BusContext:
         folder = self.config.gateway.state_dir / bus
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:  # most buses keep nothing; one that does tells it in its own words
+            log.warning("no folder for the bus %s: %s: check the disk that holds state_dir", bus, error)
         return BusContext(folder, self._means.clock.mono_s)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 GRACE_S = 1.0  # a host that outlived the last daemon comes back within this
 STOP_S = 5.0
+LISTEN_RETRY_S = 5.0
 
 Spawn = Callable[[str], Awaitable[asyncio.subprocess.Process]]
 
@@ -45,9 +46,7 @@ class HostedBus:
 
     async def run(self) -> None:
         """Serve hosts until cancelled."""
-        await asyncio.to_thread(self._socket.unlink, missing_ok=True)
-        server = await asyncio.start_unix_server(self._serve, self._socket)
-        self._socket.chmod(0o600)
+        server = await self._listen()
         try:
             if self._spawn:
                 await self._keep_process(self._spawn)
@@ -60,6 +59,19 @@ class HostedBus:
             if self._writer:
                 self._writer.close()
             await server.wait_closed()
+
+    async def _listen(self) -> asyncio.Server:
+        """Listen on the socket, as soon as the folder lets us."""
+        while True:
+            try:
+                await asyncio.to_thread(self._socket.unlink, missing_ok=True)
+                server = await asyncio.start_unix_server(self._serve, self._socket)
+                self._socket.chmod(0o600)
+            except OSError as error:
+                self._blind(f"its driver host has nowhere to connect ({error})", "check the folder run_dir")
+                await self._means.sleep(LISTEN_RETRY_S)
+            else:
+                return server
 
     def apply(self, settings: Any, devices: Mapping[str, Device]) -> None:
         """Run these devices from now on; `settings` None: the bus is no longer configured, its host idles."""
@@ -115,15 +127,22 @@ class HostedBus:
                 await self._gone.wait()
                 continue
             started_mono_s = self._means.clock.mono_s()
-            process = await spawn(self._bus)
-            try:
-                code = await process.wait()
-            except asyncio.CancelledError:
-                await _end(process)
-                raise
-            log.error("driver host ended bus=%s code=%s", self._bus, code)
-            self._blind(f"its driver host ended with code {code}", "none needed: it is started again")
+            reason = await self._one_process(spawn)
+            log.error("driver host down bus=%s reason=%r", self._bus, reason)
+            self._blind(reason, "none needed: it is started again")
             await self._means.sleep(backoff.next_s(self._means.clock.mono_s() - started_mono_s))
+
+    async def _one_process(self, spawn: Spawn) -> str:
+        """Start the host and wait until it ends; tell why it did."""
+        try:
+            process = await spawn(self._bus)
+        except OSError as error:
+            return f"its driver host cannot be started ({error})"
+        try:
+            return f"its driver host ended with code {await process.wait()}"
+        except asyncio.CancelledError:
+            await _end(process)
+            raise
 
     # -- the connection ----------------------------------------------------------------------------------------------
 

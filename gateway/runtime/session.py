@@ -6,7 +6,7 @@ STARTING      the port is open; ready() is due within the driver's start_s
 UP            ready, and heard within silence_s
 SILENT        not heard for silence_s: a new session is tried, but only a sign of life makes it UP again
 LOST          the session ended or failed; the next begins after a jittered, growing pause
-REJECTED      DeviceRejected: held until the configuration changes
+REJECTED      DeviceRejected: told at once, looked at again every HELD_S, for a module that only boots rejects too
 """
 
 import asyncio
@@ -26,6 +26,10 @@ from gateway.spi import Bus, DeviceRejected, LinkError, LinkLost, Order, SpiErro
 from gateway.spi.driver import AnyDriver
 
 log = logging.getLogger(__name__)
+
+HELD_S = 60.0
+_STICKY = frozenset({DeviceState.SILENT, DeviceState.REJECTED})  # a new session alone does not change these
+_WELL = frozenset({DeviceState.SEARCHING, DeviceState.STARTING, DeviceState.UP})
 
 
 class Sink(Protocol):
@@ -125,7 +129,8 @@ class Sessions:
                 raise asyncio.CancelledError  # Python 3.11's TaskGroup hides a cancellation that met an error
             if isinstance(error, DeviceRejected):
                 self._become(DeviceState.REJECTED, error)
-                await asyncio.Event().wait()
+                await self._means.sleep(HELD_S)
+                continue
             if self.status.state is not DeviceState.SILENT:
                 self._become(DeviceState.LOST, error)
             await self._means.sleep(backoff.next_s(self._means.clock.mono_s() - started_mono_s))
@@ -137,12 +142,16 @@ class Sessions:
             self._become(DeviceState.SEARCHING)
         try:
             async with self._bus.open(self.device, self.settings) as port:
-                if self.status.state is not DeviceState.SILENT:
+                if self.status.state not in _STICKY:
                     self._become(DeviceState.STARTING)
                 self._heard_mono_s = self._means.clock.mono_s()
                 self.status = msgspec.structs.replace(self.status, sessions=self.status.sessions + 1)
                 await self._watched(port)
             return LinkLost("the session ended", "none needed: the next one follows")
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            return LinkError(f"the driver {self._driver.name} cancelled itself", "report it with the log")
         except Exception as raised:  # the one broad except: a driver's fault stays with its device
             error = _first(raised)
             if isinstance(error, SpiError):
@@ -180,7 +189,8 @@ class Sessions:
             return
         self.status = msgspec.structs.replace(before, state=state, since_mono_s=self._means.clock.mono_s(),
                                               reason=reason, cure=cure)
-        log.info("device %s device=%s reason=%r", state, self.device, reason)
+        level = logging.INFO if state in _WELL else logging.WARNING
+        log.log(level, "device %s device=%s reason=%r cure=%r", state, self.device, reason, cure)
         self._means.sink.status(self.status)
 
 

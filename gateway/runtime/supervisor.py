@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from gateway.config import Device
@@ -10,11 +11,13 @@ from gateway.config.plan import plan
 from gateway.model.device import DeviceStatus
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.session import Means, Sessions
-from gateway.spi import Bus, BusContext, Order, SpiError
+from gateway.spi import Bus, BusContext, BusUnavailable, Order, SpiError
 from gateway.spi.bus import AnyBusKind
 from gateway.spi.driver import AnyDriver
 
 log = logging.getLogger(__name__)
+
+STOP_S = 2.0
 
 
 class Supervisor:
@@ -33,7 +36,7 @@ class Supervisor:
         self._sessions: dict[str, Sessions] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
-        self._running = asyncio.Event()
+        self._running, self._applying = asyncio.Event(), asyncio.Lock()
 
     async def run(self) -> None:
         """Hold every task until cancelled."""
@@ -43,28 +46,51 @@ class Supervisor:
             await asyncio.Event().wait()
 
     async def apply(self, settings: Mapping[str, Any], devices: Mapping[str, Device]) -> None:
-        """Run these buses and devices from now on; what did not change is not touched."""
+        """Run these buses and devices from now on. What did not change is not touched, and what did is off for as short
+        as can be: each device is stopped and started by itself, and one that does not stop is left behind.
+        """
         await self._running.wait()
-        assert self._group is not None  # noqa: S101 - set before the event
-        bus_of = {name: driver.bus for name, driver in self._drivers.items()}
-        change = plan((self._settings, self._devices), (settings, devices), bus_of)
-        await self._stop([f"device {name}" for name in change.stop_devices])
-        await self._stop([f"bus {name}" for name in change.stop_buses])
-        for name in change.stop_devices:
-            del self._sessions[name]
-        for name in change.stop_buses:
-            del self._buses[name]
-        self._settings, self._devices = dict(settings), dict(devices)
-        for name in sorted(change.start_buses):
-            context = await asyncio.to_thread(self._context, name)
-            self._buses[name] = bus = self._kinds[name].make(settings[name], context)
-            self._tasks[f"bus {name}"] = self._group.create_task(self._keep(name, bus), name=f"bus {name}")
-        for name in sorted(change.start_devices):
-            driver = self._drivers[devices[name].driver]
-            sessions = Sessions(devices[name], driver, self._buses[driver.bus], self._means)
-            self._sessions[name] = sessions
-            self._means.sink.status(sessions.status)
-            self._tasks[f"device {name}"] = self._group.create_task(sessions.run(), name=f"device {name}")
+        async with self._applying:
+            bus_of = {name: driver.bus for name, driver in self._drivers.items()}
+            change = plan((self._settings, self._devices), (settings, devices), bus_of)
+            for bus in sorted(change.stop_buses):
+                for name in [n for n, d in self._devices.items() if bus_of[d.driver] == bus]:
+                    await self._stop_device(name)
+                await self._stop(f"bus {bus}")
+                del self._buses[bus], self._settings[bus]
+            for bus in sorted(change.start_buses):
+                await self._start_bus(bus, settings[bus])
+            for name in sorted(change.stop_devices | change.start_devices):
+                if name in self._devices and name in change.stop_devices:
+                    await self._stop_device(name)
+                if name in change.start_devices:
+                    self._start_device(devices[name])
+            self._devices = dict(devices)
+
+    async def _start_bus(self, name: str, settings: Any) -> None:
+        context = await asyncio.to_thread(self._context, name)
+        try:
+            bus = self._kinds[name].make(settings, context)
+        except Exception as error:  # a bus is a plug-in too: one that cannot be made must not stop the others
+            log.exception("bus not made bus=%s", name)
+            bus = _Unmade(f"the bus {name} cannot be made: {type(error).__name__}: {error}")
+        self._buses[name], self._settings[name] = bus, settings
+        self._run(f"bus {name}", self._keep(name, bus))
+
+    def _start_device(self, device: Device) -> None:
+        driver = self._drivers[device.driver]
+        sessions = Sessions(device, driver, self._buses[driver.bus], self._means)
+        self._sessions[device.name], self._devices[device.name] = sessions, device
+        self._means.sink.status(sessions.status)
+        self._run(f"device {device.name}", sessions.run())
+
+    async def _stop_device(self, name: str) -> None:
+        await self._stop(f"device {name}")
+        del self._sessions[name], self._devices[name]
+
+    def _run(self, name: str, main: Coroutine[Any, Any, None]) -> None:
+        assert self._group is not None  # noqa: S101 - set before anything is applied
+        self._tasks[name] = self._group.create_task(main, name=name)
 
     def order(self, device: str, order: Order) -> None:
         """Give an order to a device of this process; an unknown name is ignored: it may just have been removed."""
@@ -98,6 +124,10 @@ class Supervisor:
                 fault: SpiError = SpiError("the bus ended by itself", "none needed: it is started again")
             except SpiError as error:
                 fault = error
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) and task.cancelling():
+                    raise
+                fault = SpiError(f"the bus {name} cancelled itself", "report it with the log")
             except Exception as error:  # a bus is a plug-in too: its fault must not take its neighbours down
                 log.exception("bus failed bus=%s", name)
                 fault = SpiError(f"fault in the bus {name}: {type(error).__name__}: {error}", "report it with the log")
@@ -109,8 +139,29 @@ class Supervisor:
             self._bus_faults[name] = fault
             await self._means.sleep(backoff.next_s(self._means.clock.mono_s() - started_mono_s))
 
-    async def _stop(self, names: list[str]) -> None:
-        tasks = [self._tasks.pop(name) for name in names]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _stop(self, name: str) -> None:
+        """Cancel a task and wait for its end, though not for ever: its driver may swallow the cancellation."""
+        task = self._tasks.pop(name)
+        task.cancel()
+        _, running = await asyncio.wait([task], timeout=STOP_S)
+        if running:
+            log.error("does not stop, left behind task=%r: report the driver", name)
+
+
+class _Unmade:
+    """Stands for a bus that could not be made; its devices tell why."""
+
+    def __init__(self, reason: str) -> None:
+        self._fault = BusUnavailable(reason, "check its settings, report it with the log")
+
+    async def run(self) -> None:
+        raise self._fault
+
+    def open(self, device: str, settings: Any) -> AbstractAsyncContextManager[Any]:
+        raise self._fault
+
+    async def discover(self, seconds: float) -> list[dict[str, Any]]:
+        raise self._fault
+
+    def health(self) -> dict[str, Any]:
+        return {"state": "down"}

@@ -1,13 +1,15 @@
 """Errors a driver or a bus may raise: the type tells whether trying again helps, the message ends with the cure."""
 
+MAX_TEXT = 500
+
 
 class SpiError(Exception):
     """Root of the driver contract's errors. `cure` says what the technician should do."""
 
     def __init__(self, reason: str, cure: str) -> None:
-        super().__init__(f"{reason}: {cure}")
-        self.reason = reason
-        self.cure = cure
+        self.reason = _text(reason)
+        self.cure = _text(cure)
+        super().__init__(f"{self.reason}: {self.cure}")
 
 
 class LinkError(SpiError):
@@ -23,4 +25,9 @@ class BusUnavailable(LinkError):
 
 
 class DeviceRejected(SpiError):
-    """Wrong device or wrong settings: held, not retried, until the configuration changes."""
+    """Wrong device or wrong settings: told as such, and looked at again only now and then."""
+
+
+def _text(said: object) -> str:
+    """What a driver said as text that can travel: anything at all may come from a third party's `except`."""
+    return str(said)[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")

@@ -64,7 +64,7 @@ def serving(path: Path) -> Iterator[Desk]:
 
     async def main() -> None:
         loops.append(asyncio.get_running_loop())
-        server = asyncio.create_task(ControlServer(path, desk.verbs()).run())
+        server = asyncio.create_task(ControlServer(path, desk.verbs(), print).run())
         while not (path.exists() and path.stat().st_mode & 0o777 == 0o660):
             await asyncio.sleep(0.002)  # the server itself does not say when it listens
         started.set()

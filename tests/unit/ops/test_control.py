@@ -42,7 +42,7 @@ async def for_ever(request: dict[str, Any]) -> AsyncGenerator[Any, None]:
 async def socket(tmp_path: Path) -> AsyncIterator[Path]:
     path = tmp_path / "control.sock"
     verbs = {"hello": hello, "count": count, "refuse": refuse, "for_ever": for_ever}
-    task = asyncio.create_task(ControlServer(path, verbs, group="no-such-group").run())
+    task = asyncio.create_task(ControlServer(path, verbs, print, group="no-such-group").run())
     while not path.exists():
         await asyncio.sleep(0.001)
     yield path

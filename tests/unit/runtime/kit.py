@@ -106,6 +106,17 @@ async def run(link: Link[Settings], port: TestBus) -> None:
     match link.settings.act:
         case "crash":
             raise ZeroDivisionError("a bug")
+        case "cancel-itself":
+            link.ready()
+            raise asyncio.CancelledError
+        case "never-stop":
+            link.ready()
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    if now_s() > 5000:  # the test is over
+                        raise
         case "lose":
             link.ready()
             await asyncio.sleep(1)

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from drivers.testkit import virtual_time
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
-from gateway.runtime.session import OrderBox, Sessions
+from gateway.runtime.session import HELD_S, OrderBox, Sessions
 from gateway.spi import BusContext, DeviceRejected, Driver, Light, LightPattern, Link
 from tests.unit.runtime import kit
 
@@ -70,7 +72,7 @@ def test_a_silent_device_counts_as_up_again_only_after_a_sign_of_life() -> None:
     assert sink.states("d") == ["starting", "up", "silent", "up", "silent", "up"]
 
 
-def test_a_rejected_device_is_held() -> None:
+def test_a_rejected_device_is_told_once_and_looked_at_again_now_and_then() -> None:
     async def refuse(link: Link[kit.Settings], port: object) -> None:
         raise DeviceRejected("wrong device", "change the address")
 
@@ -86,8 +88,37 @@ def test_a_rejected_device_is_held() -> None:
 
     sink, bus = virtual_time.run(main())
     assert sink.states("d") == ["starting", "rejected"]
-    assert bus.opened == ["d"]
+    assert len(bus.opened) == 3600 / HELD_S
     assert sink.statuses[-1].cure == "change the address"
+
+
+def test_a_device_that_was_rejected_while_it_booted_comes_up() -> None:
+    async def main() -> kit.Sink:
+        tries = 0
+
+        async def boot(link: Link[kit.Settings], port: object) -> None:
+            nonlocal tries
+            tries += 1
+            if tries < 3:
+                raise DeviceRejected("illegal address", "check the module")
+            link.ready()
+            await asyncio.Event().wait()
+
+        sink = kit.Sink()
+        bus = kit.TestBus(BusContext(Path(), asyncio.get_running_loop().time))
+        driver = Driver(name="test", title="", bus="test", settings=kit.Settings, run=boot, gives=())
+        task = asyncio.create_task(Sessions(kit.device("d"), driver, bus, kit.means(sink)).run())
+        await asyncio.sleep(3 * HELD_S)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return sink
+
+    assert virtual_time.run(main()).states("d") == ["starting", "rejected", "up"]
+
+
+def test_a_loss_is_logged_with_its_cure(caplog: pytest.LogCaptureFixture) -> None:
+    live("lose", 1.2)
+    assert any(record.levelname == "WARNING" and "cure='come nearer'" in record.message for record in caplog.records)
 
 
 def test_a_device_out_of_reach_is_searched_for_as_long_as_it_takes() -> None:

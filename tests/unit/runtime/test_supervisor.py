@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from drivers.testkit import virtual_time
 from gateway.runtime.supervisor import Supervisor
-from gateway.spi import BusContext
+from gateway.spi import BusContext, BusKind
 from tests.unit.runtime import kit
 
 
@@ -50,6 +52,68 @@ def test_a_new_configuration_restarts_only_what_it_changes() -> None:
         assert set(supervisor.statuses()) == {"a", "b", "d"}
 
     live(story)
+
+
+def test_another_room_restarts_nothing() -> None:
+    async def story(supervisor: Supervisor, sink: kit.Sink, made: list[kit.TestBus]) -> None:
+        buses = {"test": kit.BusSettings()}
+        await supervisor.apply(buses, {"a": kit.device("a")})
+        await asyncio.sleep(1)
+        moved = {"a": msgspec.structs.replace(kit.device("a"), room="hall")}
+        await supervisor.apply(buses, moved)
+        await asyncio.sleep(1)
+        assert made[0].opened == ["a"]
+        assert made[0].closed == []
+
+    live(story)
+
+
+def test_a_driver_that_does_not_stop_holds_up_nobody() -> None:
+    async def story(supervisor: Supervisor, sink: kit.Sink, made: list[kit.TestBus]) -> None:
+        buses, now_s = {"test": kit.BusSettings()}, asyncio.get_running_loop().time
+        await supervisor.apply(buses, {"a": kit.device("a", "never-stop"), "sos": kit.device("sos")})
+        await asyncio.sleep(1)
+        began_s = now_s()
+        async with asyncio.TaskGroup() as group:  # two at once: the second waits for the first
+            group.create_task(supervisor.apply(buses, {"a": kit.device("a"), "sos": kit.device("sos")}))
+            group.create_task(supervisor.apply(buses, {"a": kit.device("a"), "sos": kit.device("sos")}))
+        await asyncio.sleep(1)
+        assert now_s() - began_s < 5
+        assert made[0].opened == ["a", "sos", "a"], "the button was never touched"
+        assert supervisor.statuses()["a"].state == "up"
+        await asyncio.sleep(5000)
+
+    live(story)
+
+
+def test_a_driver_that_cancels_itself_is_retried() -> None:
+    async def story(supervisor: Supervisor, sink: kit.Sink, made: list[kit.TestBus]) -> None:
+        await supervisor.apply({"test": kit.BusSettings()}, {"a": kit.device("a", "cancel-itself")})
+        await asyncio.sleep(30)
+        assert supervisor.statuses()["a"].sessions > 3
+        assert "cancelled itself" in next(status.reason for status in sink.statuses if status.state == "lost")
+
+    live(story)
+
+
+def test_a_bus_that_cannot_be_made_is_told_by_its_devices_and_stops_no_other() -> None:
+    async def main() -> None:
+        sink, (kind, _) = kit.Sink(), kit.bus_kind()
+        broken = BusKind("broken", kit.BusSettings, lambda settings, context: 1 / 0)  # type: ignore[arg-type,return-value]
+        drivers = kit.DRIVERS | {"other": replace(kit.DRIVER, name="other", bus="broken")}
+        now_s = asyncio.get_running_loop().time
+        supervisor = Supervisor(drivers, {"test": kind, "broken": broken}, kit.means(sink),
+                                lambda bus: BusContext(Path(bus), now_s))
+        task = asyncio.create_task(supervisor.run())
+        await supervisor.apply({"broken": kit.BusSettings(), "test": kit.BusSettings()},
+                               {"x": kit.device("x", driver="other"), "a": kit.device("a")})
+        await asyncio.sleep(1)
+        assert supervisor.statuses()["a"].state == "up"
+        assert "division by zero" in supervisor.statuses()["x"].reason
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    virtual_time.run(main())
 
 
 def test_a_changed_bus_takes_its_devices_along() -> None:
