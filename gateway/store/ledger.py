@@ -4,9 +4,10 @@ Layout
     meta(key, value)            `epoch`: a random id made with the file; sequence numbers mean nothing without it
     lane(lane, settled)         the highest sequence number that the city's application has acknowledged
     outbox(lane, seq, id, body) what the city has not acknowledged yet; body is the Event as JSON
-    alarm(id, state, body)      the newest snapshot of each alarm
+    alarm(id, state, body)      the newest snapshot of each alarm; `state` UNREADABLE: its body could not be read
     detector(name, body)        what a detector wants to know again after a restart
-    inbox(id, body, done)       every command ever accepted; `done` once its result stands in the outbox
+    inbox(id, body, done)       every command ever accepted; `done` is 1 once its result stands in the outbox, and
+                                2 where its body could not be read: the same command is accepted once more
 
 Invariants
  1. In one epoch and lane the sequence numbers handed out are 1, 2, 3, ... without a gap, in the order of commit.
@@ -17,6 +18,7 @@ Invariants
  5. An acknowledgement that does not fit (a number never given, another id at that number) means that this file went
     back in time, by a restored copy or a disk that lied. Nothing is deleted then: the epoch is renewed, the
     waiting rows are numbered from 1, and the city knows them by their ids.
+ 6. A row whose body cannot be read is marked and kept; it stands in no other row's way.
 """
 
 import secrets
@@ -29,6 +31,13 @@ import msgspec
 from gateway.model.alarm import OPEN
 from gateway.model.event import Event, Lane
 from gateway.model.time import Stamp
+
+UNREADABLE = "unreadable"
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not what was written."""
+
+Body = tuple[str, bytes]
+"""A row's id and what it holds, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +109,14 @@ class Ledger:
     def save_alarm(self, alarm_id: str, state: str, body: bytes) -> None:
         self.connection.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", (alarm_id, state, body))
 
-    def open_alarms(self) -> list[bytes]:
-        """Return the bodies of the alarms that nobody has closed, in the order of their ids."""
-        rows = self.connection.execute("SELECT state, body FROM alarm ORDER BY id")
-        return [body for state, body in rows if state in OPEN]
+    def open_alarms(self) -> list[Body]:
+        """Return the alarms that nobody has closed, in the order of their ids."""
+        rows = self.connection.execute("SELECT id, state, CAST(body AS BLOB) FROM alarm ORDER BY id")
+        return [(alarm_id, body) for alarm_id, state, body in rows if state in OPEN]
+
+    def set_alarms_aside(self, ids: Sequence[str]) -> None:
+        """Invariant 6."""
+        self.connection.executemany("UPDATE alarm SET state = ? WHERE id = ?", [(UNREADABLE, i) for i in ids])
 
     def save_detector(self, name: str, body: bytes) -> None:
         self.connection.execute("INSERT OR REPLACE INTO detector VALUES (?, ?)", (name, body))
@@ -114,15 +127,20 @@ class Ledger:
 
     def accept_command(self, command_id: str, body: bytes) -> bool:
         """Keep a command; False where it was accepted before."""
-        insert = "INSERT INTO inbox (id, body) VALUES (?, ?) ON CONFLICT (id) DO NOTHING"
+        insert = """INSERT INTO inbox (id, body) VALUES (?, ?)
+                    ON CONFLICT (id) DO UPDATE SET body = excluded.body, done = 0 WHERE done = 2"""
         return self.connection.execute(insert, (command_id, body)).rowcount == 1
 
     def finish_command(self, command_id: str) -> None:
         self.connection.execute("UPDATE inbox SET done = 1 WHERE id = ?", (command_id,))
 
-    def open_commands(self) -> list[bytes]:
-        """Return the bodies of accepted commands without a result."""
-        return [body for (body,) in self.connection.execute("SELECT body FROM inbox WHERE NOT done ORDER BY id")]
+    def open_commands(self) -> list[Body]:
+        """Return the accepted commands without a result."""
+        return list(self.connection.execute("SELECT id, CAST(body AS BLOB) FROM inbox WHERE NOT done ORDER BY id"))
+
+    def set_commands_aside(self, ids: Sequence[str]) -> None:
+        """Invariant 6."""
+        self.connection.executemany("UPDATE inbox SET done = 2 WHERE id = ?", [(i,) for i in ids])
 
     def next_rows(self, after: Mapping[Lane, int], limit: int) -> list[RawRow]:
         """Return up to `limit` rows beyond the given numbers: lower lanes first, each lane in order."""
@@ -131,7 +149,7 @@ class Ledger:
             if self.top[lane] <= after[lane]:
                 continue
             found = self.connection.execute(
-                "SELECT seq, id, body FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
+                "SELECT seq, id, CAST(body AS BLOB) FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
                 (lane, after[lane], limit - len(rows)),
             )
             rows += [RawRow(self.epoch, lane, seq, self.settled[lane], row_id, body) for seq, row_id, body in found]
@@ -165,7 +183,7 @@ class Ledger:
         self.load()
 
     def _find_oldest(self, lane: Lane) -> None:
-        query = "SELECT body FROM outbox WHERE lane = ? ORDER BY seq LIMIT 1"
+        query = "SELECT CAST(body AS BLOB) FROM outbox WHERE lane = ? ORDER BY seq LIMIT 1"
         first = self.connection.execute(query, (lane,)).fetchone()
         self.oldest[lane] = None if first is None else _taken(first[0])
 
@@ -177,5 +195,5 @@ class _Taken(msgspec.Struct):
 def _taken(body: bytes) -> Stamp | None:
     try:
         return msgspec.json.decode(body, type=_Taken).at
-    except msgspec.MsgspecError:  # a body damaged on disk: the row still counts and still departs
+    except UNDECODABLE:  # a body damaged on disk: the row still counts and still departs
         return None

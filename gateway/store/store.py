@@ -6,10 +6,12 @@ Layout and invariants stand at the head of gateway/store/ledger.py.
 """
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -18,8 +20,10 @@ from gateway.model.command import Command
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store.errors import StoreError, StoreNewer
-from gateway.store.ledger import LaneCount, Ledger, RawRow
+from gateway.store.ledger import UNDECODABLE, Body, LaneCount, Ledger, RawRow
 from gateway.store.thread import Fault, StoreThread
+
+T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -108,9 +112,14 @@ class Store:
         await self.append((), alarm)
 
     async def open_alarms(self) -> list[Alarm]:
-        """Return the alarms that nobody has closed or cancelled."""
-        bodies: list[bytes] = await self._thread.submit(lambda ledger: ledger.open_alarms())
-        return [msgspec.json.decode(body, type=Alarm) for body in bodies]
+        """Return the alarms that nobody has closed or cancelled, oldest finding first.
+
+        One that cannot be read is set aside and told by faults().
+        """
+        bodies: list[Body] = await self._thread.submit(lambda ledger: ledger.open_alarms())
+        return _oldest_first(await self._readable(
+            bodies, Alarm, "alarm", Ledger.set_alarms_aside,
+            "ask the centre whether somebody deals with it, and check the disk"))
 
     async def save_detector(self, name: str, body: bytes) -> None:
         """Commit what a detector wants to know again after a restart, in place of what it said before."""
@@ -137,8 +146,10 @@ class Store:
 
     async def open_commands(self) -> list[Command]:
         """Return the commands that were accepted but have no result yet: the last run ended in between."""
-        bodies: list[bytes] = await self._thread.submit(lambda ledger: ledger.open_commands())
-        return [msgspec.json.decode(body, type=Command) for body in bodies]
+        bodies: list[Body] = await self._thread.submit(lambda ledger: ledger.open_commands())
+        return await self._readable(
+            bodies, Command, "command", Ledger.set_commands_aside,
+            "have the city send it again, and check the disk")
 
     async def next_rows(self, after: Mapping[Lane, int], limit: int) -> list[Row]:
         """Return up to `limit` rows of the lanes in `after` beyond those numbers: alarms first, each lane in order."""
@@ -161,6 +172,22 @@ class Store:
                                "check the disk; never restore a copy of state_dir")
         return ids or []
 
+    async def _readable(self, bodies: Sequence[Body], type_: type[T], what: str,
+                        set_aside: Callable[[Ledger, Sequence[str]], None], cure: str) -> list[T]:
+        """Return what can be read; the rest is set aside and told, row by row."""
+        good: list[T] = []
+        bad: list[str] = []
+        for row_id, body in bodies:
+            try:
+                good.append(msgspec.json.decode(body, type=type_))
+            except UNDECODABLE as error:
+                bad.append(row_id)
+                self._thread.fault(f"{what} {row_id} could not be read ({error}) and was set aside", cure)
+        if bad:
+            with contextlib.suppress(StoreError):  # `trouble` tells; at the next start they are found again
+                await self._thread.submit(lambda ledger: set_aside(ledger, bad), writes=True)
+        return good
+
     def _appended(self) -> None:
         for listener in self._listeners:
             listener()
@@ -170,7 +197,24 @@ def _event(row: RawRow) -> Event:
     """Return the row's event; a body damaged on disk departs as a fault under the same id and number."""
     try:
         return msgspec.json.decode(row.body, type=Event)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         never = Stamp(boot_id="", mono_s=0.0, wall_s=None, quality=ClockQuality.UNSET)
         data = {"reason": f"the outbox row could not be read ({error})", "cure": "check the disk"}
         return Event(row.id, EventType.GATEWAY_FAULT, row.lane, "gateway", never, data)
+
+
+def _oldest_first(alarms: Sequence[Alarm]) -> list[Alarm]:
+    """Sort by the finding's stamp: within a boot by its monotonic time, boots by the best guess when they began.
+
+    A clock that is not synced is late, so the latest guess is the best; a boot without any comes first.
+    """
+    began_s: dict[str, float] = {}
+    for at in (alarm.finding.at for alarm in alarms):
+        guess_s = -math.inf if at.wall_s is None else at.wall_s - at.mono_s
+        began_s[at.boot_id] = max(guess_s, began_s.get(at.boot_id, -math.inf))
+
+    def age(alarm: Alarm) -> tuple[float, str, float]:
+        at = alarm.finding.at
+        return began_s[at.boot_id], at.boot_id, at.mono_s
+
+    return sorted(alarms, key=age)

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from gateway.model.alarm import AlarmState
+from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.event import EventType, Lane
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Store, StoreClosed, StoreError, StoreNewer
+from gateway.store.ledger import Ledger
 from tests.unit.store.kit import AT, alarm, command, event
 
 ALL = dict.fromkeys(Lane, 0)
@@ -192,3 +193,94 @@ async def test_one_callers_bad_event_does_not_spoil_anothers_commit(store: Store
     assert isinstance(results[1], StoreError)
     assert [results[0], results[2]] == [None, None]
     assert [(row.seq, row.event.id) for row in await store.next_rows(ALL, 10)] == [(1, "good"), (2, "also-good")]
+
+
+async def test_open_alarms_come_oldest_finding_first(tmp_path: Path) -> None:
+    def found(alarm_id: str, boot_id: str, mono_s: float, wall_s: float | None) -> Alarm:
+        at = Stamp(boot_id, mono_s, wall_s, ClockQuality.RESTORED)
+        one = alarm(alarm_id)
+        return msgspec.structs.replace(one, finding=msgspec.structs.replace(one.finding, at=at))
+
+    expected = [found("d", "unset-boot", 5.0, None), found("c", "early-boot", 900.0, 10_000.0),
+                found("e", "late-boot", 10.0, None), found("b", "late-boot", 20.0, 20_000.0),
+                found("a", "late-boot", 30.0, 20_010.0)]
+    store = await Store.open(tmp_path)
+    for one in sorted(expected, key=lambda one: one.id):
+        await store.save_alarm(one)
+    assert await store.open_alarms() == expected
+    await store.close()
+
+
+BAD_BODIES = ['{"id":"a1"', b"\x00\xff", b'"\xff"', 5, "[" * 5000, "{}"]
+
+
+@pytest.mark.parametrize("body", BAD_BODIES, ids=range(len(BAD_BODIES)))
+async def test_an_unreadable_alarm_is_set_aside_and_told_and_the_others_are_open(tmp_path: Path, body: object) -> None:
+    store = await Store.open(tmp_path)
+    await store.save_alarm(alarm("a2"))
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db, db:
+        db.execute("INSERT INTO alarm VALUES ('a1', 'raised', ?)", (body,))
+    store = await Store.open(tmp_path)
+    for _ in range(2):
+        assert await store.open_alarms() == [alarm("a2")]
+    (fault,) = store.faults()
+    assert "alarm a1 could not be read" in fault.reason
+    assert "ask the centre" in fault.cure
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db:
+        assert db.execute("SELECT state, length(body) > 0 FROM alarm WHERE id = 'a1'").fetchone() == ("unreadable", 1)
+
+
+@pytest.mark.parametrize("body", BAD_BODIES, ids=range(len(BAD_BODIES)))
+async def test_an_unreadable_command_is_set_aside_and_told_and_accepted_when_it_comes_again(
+    tmp_path: Path, body: object
+) -> None:
+    store = await Store.open(tmp_path)
+    await store.accept_command(command("c2"))
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db, db:
+        db.execute("INSERT INTO inbox (id, body) VALUES ('c1', ?)", (body,))
+    store = await Store.open(tmp_path)
+    for _ in range(2):
+        assert await store.open_commands() == [command("c2")]
+    (fault,) = store.faults()
+    assert "command c1 could not be read" in fault.reason
+    assert "send it again" in fault.cure
+    assert await store.accept_command(command("c1"))
+    assert not await store.accept_command(command("c1"))
+    assert await store.open_commands() == [command("c1"), command("c2")]
+    await store.close()
+
+
+@pytest.mark.parametrize("body", BAD_BODIES, ids=range(len(BAD_BODIES)))
+async def test_whatever_lies_in_the_outbox_the_rows_behind_it_depart(tmp_path: Path, body: object) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event("a"), event("b")])
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db, db:
+        db.execute("UPDATE outbox SET body = ? WHERE seq = 1", (body,))
+    store = await Store.open(tmp_path)
+    first, second = await store.next_rows(ALL, 10)
+    assert (first.event.id, first.event.type) == ("a", EventType.GATEWAY_FAULT)
+    assert second.event == event("b")
+    assert await store.settle(store.epoch, Lane.EVENT, 1, "a") == ["a"]
+    await store.close()
+
+
+async def test_a_disk_that_takes_no_mark_still_gives_the_readable_alarms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(ledger: Ledger, ids: object) -> None:
+        raise OSError("read-only")
+
+    store = await Store.open(tmp_path)
+    await store.save_alarm(alarm("a2"))
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db, db:
+        db.execute("INSERT INTO alarm VALUES ('a1', 'raised', '{}')")
+    monkeypatch.setattr(Ledger, "set_alarms_aside", refuse)
+    store = await Store.open(tmp_path)
+    assert await store.open_alarms() == [alarm("a2")]
+    assert store.trouble is not None
+    await store.close()
