@@ -1,11 +1,14 @@
 """serve: the daemon as a process. host: a driver host as a process."""
 
 import asyncio
+import fcntl
 import logging
+import os
 import random
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TextIO
 
 from gateway.app.daemon import Daemon
 from gateway.app.desk import Desk
@@ -21,7 +24,30 @@ from gateway.voice import Voice
 
 log = logging.getLogger(__name__)
 
-EX_CONFIG = 78  # sysexits.h: systemd shows it as CONFIG
+EX_TEMPFAIL, EX_CONFIG = 75, 78  # sysexits.h: systemd shows the latter as CONFIG
+
+
+class AlreadyRunning(Exception):
+    """Another daemon has this state folder."""
+
+
+def only_one(state_dir: Path) -> TextIO | None:
+    """Lock the state folder for this process's life. Raises AlreadyRunning; None where the disk has no place for it."""
+    try:
+        lock = (state_dir / "anju.lock").open("a+", encoding="ascii")
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        pid = lock.read().strip() or "unknown"
+        lock.close()
+        raise AlreadyRunning(f"this gateway runs already, pid {pid}: stop it first (systemctl stop anju)") from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
 
 
 async def serve(config_path: Path) -> int:
@@ -33,6 +59,11 @@ async def serve(config_path: Path) -> int:
         log.critical("no usable configuration:\n%s", error)
         return EX_CONFIG
     problems += make_folders(config)
+    try:
+        lock = only_one(config.gateway.state_dir)
+    except AlreadyRunning as error:
+        log.critical("%s", error)
+        return EX_TEMPFAIL
     try:
         store = await Store.open(config.gateway.state_dir)
     except StoreNewer as error:
@@ -48,6 +79,8 @@ async def serve(config_path: Path) -> int:
         notify("STOPPING=1")
         await voice.close()
         await store.close()
+        if lock is not None:
+            lock.close()
     return 0
 
 
@@ -64,7 +97,8 @@ async def host(config_path: Path, bus: str) -> int:
         return EX_CONFIG
     notify("READY=1")
     socket = socket_of(config.gateway.run_dir, bus)
-    await _until_signal(Host(bus, socket, registry, Clock.of_this_boot(), random.random).run)
+    await _until_signal(Host(bus, socket, registry, Clock.of_this_boot(), random.random,
+                             lambda: notify("WATCHDOG=1")).run)
     return 0
 
 

@@ -73,10 +73,11 @@ class _Outlet:
 
 
 class Host:
-    """Runs one bus for the daemon that listens on `socket`."""
+    """Runs one bus for the daemon that listens on `socket`; calls `alive` every HEALTH_S, for a watchdog."""
 
-    def __init__(self, bus: str, socket: Path, registry: Registry, clock: Clock, random: Callable[[], float]) -> None:
-        self._bus, self._socket, self._registry, self._clock = bus, socket, registry, clock
+    def __init__(self, bus: str, socket: Path, registry: Registry, clock: Clock, random: Callable[[], float],
+                 alive: Callable[[], object]) -> None:
+        self._bus, self._socket, self._registry, self._clock, self._alive = bus, socket, registry, clock, alive
         self._instance = secrets.token_hex(8)
         self._outlet = _Outlet()
         self._state_dir = Path()
@@ -156,6 +157,7 @@ class Host:
         while True:
             health: dict[str, Any] = self._supervisor.health().get(self._bus, {})
             self._outlet.send(frames.Health(health | {"pid": os.getpid(), "rss_mb": await asyncio.to_thread(rss_mb)}))
+            self._alive()
             await asyncio.sleep(HEALTH_S)
 
     def _context(self, bus: str) -> BusContext:

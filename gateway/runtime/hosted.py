@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 GRACE_S = 1.0  # a host that outlived the last daemon comes back within this
 STOP_S = 5.0
 LISTEN_RETRY_S = 5.0
+CONNECT_S = 30.0  # a host just started may take so long to import its stack on a Pi
+DEAF_S = 7.0  # a host tells its health every 2 s; three missed and it hangs, whatever its devices last said
 
 Spawn = Callable[[str], Awaitable[asyncio.subprocess.Process]]
 
@@ -43,15 +47,18 @@ class HostedBus:
         self._health: dict[str, Any] = {}
         self._absence: dict[str, str] = {}
         self._connections = 0
+        self._heard_mono_s, self._pid = 0.0, 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._spawned_mono_s = 0.0
 
     async def run(self) -> None:
         """Serve hosts until cancelled."""
         server = await self._listen()
         try:
-            if self._spawn:
-                await self._keep_process(self._spawn)
-            else:
-                await asyncio.Event().wait()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._watch_host())
+                if self._spawn:
+                    group.create_task(self._keep_process(self._spawn))
         finally:
             server.close()
             if self._spawn:  # whoever started the host, an earlier daemon perhaps: it ends with this one
@@ -132,17 +139,39 @@ class HostedBus:
             self._blind(reason, "none needed: it is started again")
             await self._means.sleep(backoff.next_s(self._means.clock.mono_s() - started_mono_s))
 
+    async def _watch_host(self) -> None:
+        """Let go of a host that says nothing, for its devices would seem up for ever, or that never connects."""
+        while True:
+            await self._means.sleep(1.0)
+            now_mono_s = self._means.clock.mono_s()
+            if not self._writer:
+                if self._process and now_mono_s - self._spawned_mono_s > CONNECT_S:
+                    log.error("driver host does not connect bus=%s pid=%s", self._bus, self._process.pid)
+                    self._process.kill()
+                continue
+            quiet_s = now_mono_s - self._heard_mono_s
+            if quiet_s < DEAF_S:
+                continue
+            log.error("driver host hangs bus=%s pid=%s quiet_s=%.0f", self._bus, self._pid, quiet_s)
+            self._writer.transport.abort()
+            if self._spawn:  # ours, or an earlier daemon's: nobody else would start it again
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(self._pid, signal.SIGKILL)
+
     async def _one_process(self, spawn: Spawn) -> str:
         """Start the host and wait until it ends; tell why it did."""
         try:
-            process = await spawn(self._bus)
+            self._process = process = await spawn(self._bus)
         except OSError as error:
             return f"its driver host cannot be started ({error})"
+        self._spawned_mono_s = self._means.clock.mono_s()
         try:
             return f"its driver host ended with code {await process.wait()}"
         except asyncio.CancelledError:
             await _end(process)
             raise
+        finally:
+            self._process = None
 
     # -- the connection ----------------------------------------------------------------------------------------------
 
@@ -157,11 +186,13 @@ class HostedBus:
                 self._pending = set()
             self._writer = writer
             self._connections += 1
+            self._pid, self._heard_mono_s = hello.pid, self._means.clock.mono_s()
             self._connected.set()
             self._gone.clear()
             log.info("driver host connected bus=%s pid=%s", self._bus, hello.pid)
             self._configure()
             while (frame := await frames.read(reader)) is not None:
+                self._heard_mono_s = self._means.clock.mono_s()
                 self._handle(frame)
         except frames.FrameError as error:
             log.error("driver host sent no frame bus=%s: %s", self._bus, error)  # noqa: TRY400 - no trace needed
@@ -193,11 +224,12 @@ class HostedBus:
 
     def _take(self, frame: frames.Emit) -> None:
         """Hand over a reading once, and say so once what follows from it is on disk."""
-        number, pending = frame.number, self._pending
+        number, pending, instance = frame.number, self._pending, self._instance
 
         def taken() -> None:
             pending.discard(number)
-            self._send(frames.Took(number))
+            if instance == self._instance:  # another host's numbers are not this one's
+                self._send(frames.Took(number))
 
         if number > self._handled:
             self._handled = number

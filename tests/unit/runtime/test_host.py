@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.model.device import DeviceState
+from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.reading import Binary, BinaryKind
-from gateway.runtime import frames
+from gateway.runtime import frames, hosted
 from gateway.runtime.host import Host
 from gateway.runtime.hosted import HostedBus
 from gateway.runtime.registry import Registry
@@ -37,7 +37,7 @@ async def running(*mains: Any) -> AsyncIterator[list[asyncio.Task[None]]]:
 def host(socket: Path) -> tuple[Host, list[kit.TestBus]]:
     kind, made = kit.bus_kind(own_process=True)
     registry = cast(Registry, SimpleNamespace(drivers=kit.DRIVERS, buses={"test": kind}))
-    return Host("test", socket, registry, kit.LoopClock("boot"), random.random), made
+    return Host("test", socket, registry, kit.LoopClock("boot"), random.random, lambda: None), made
 
 
 def daemon(folder: Path, sink: kit.Sink, act: str = "smoke") -> HostedBus:
@@ -139,6 +139,63 @@ async def test_a_host_that_does_not_come_is_started_and_ended_with_the_daemon(tm
         await until(lambda: len(started) == 2)
         assert "ended with code -9" in bus.statuses()["d"].reason
     assert started[1].returncode is not None
+
+
+async def test_a_host_that_hangs_is_let_go_and_its_devices_are_blind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hosted, "DEAF_S", 0.5)
+    sink = kit.Sink()
+    bus = daemon(tmp_path, sink)
+    async with running(bus):
+        await until((tmp_path / "host.sock").exists)
+        _, writer = await asyncio.open_unix_connection(tmp_path / "host.sock")
+        writer.write(frames.encode(frames.Hello("test", "hangs", 0)))
+        writer.write(frames.encode(frames.Status(DeviceStatus("d", DeviceState.UP, 0.0))))
+        await until(lambda: bus.statuses()["d"].state is DeviceState.UP)
+        await until(lambda: bus.statuses()["d"].state is DeviceState.BLIND)
+        writer.close()
+        process, _ = host(tmp_path / "host.sock")
+        async with running(process):
+            await until(lambda: bus.statuses()["d"].state is DeviceState.UP)
+
+
+async def test_a_host_that_never_connects_is_killed_and_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hosted, "CONNECT_S", 0.5)
+    started: list[asyncio.subprocess.Process] = []
+
+    async def spawn(bus: str) -> asyncio.subprocess.Process:
+        started.append(await asyncio.create_subprocess_exec("sleep", "1000"))
+        return started[-1]
+
+    bus = HostedBus("test", tmp_path / "host.sock", tmp_path, kit.means(kit.Sink()), spawn)
+    async with running(bus):
+        async with asyncio.timeout(10):
+            while len(started) < 2:
+                await asyncio.sleep(0.02)
+        assert started[0].returncode == -9
+
+
+async def test_a_late_word_about_an_earlier_host_is_not_told_the_next(tmp_path: Path) -> None:
+    sink = kit.Sink()
+    bus = daemon(tmp_path, sink)
+    async with running(bus):
+        first, _ = host(tmp_path / "host.sock")
+        async with running(first):
+            await until(lambda: len(sink.readings) == 1)
+        second, _ = host(tmp_path / "host.sock")
+        async with running(second):
+            await until(lambda: len(sink.readings) == 2)
+            old, new = sink.takens
+            assert old is not None
+            assert new is not None
+            old()
+            await asyncio.sleep(0.05)
+            assert second._outlet._kept, "its own reading is not on disk yet"
+            new()
+            await until(lambda: not second._outlet._kept)
 
 
 async def test_what_is_no_frame_ends_the_connection_only(tmp_path: Path) -> None:
