@@ -6,8 +6,10 @@ Layout
     outbox(lane, seq, id, body) what the city has not acknowledged yet; body is the Event as JSON
     alarm(id, state, body)      the newest snapshot of each alarm; `state` UNREADABLE: its body could not be read
     detector(name, body)        what a detector wants to know again after a restart
-    inbox(id, body, done)       every command ever accepted; `done` is 1 once its result stands in the outbox, and
-                                2 where its body could not be read: the same command is accepted once more
+    inbox(id, body, done, result)
+                                every command ever accepted; `done` is 1 once its result stands in the outbox, and
+                                2 where its body could not be read: the same command is accepted once more.
+                                `result` is that Event as JSON, to be told again to a city that asks again
 
 Invariants
  1. In one epoch and lane the sequence numbers handed out are 1, 2, 3, ... without a gap, in the order of commit.
@@ -131,8 +133,14 @@ class Ledger:
                     ON CONFLICT (id) DO UPDATE SET body = excluded.body, done = 0 WHERE done = 2"""
         return self.connection.execute(insert, (command_id, body)).rowcount == 1
 
-    def finish_command(self, command_id: str) -> None:
-        self.connection.execute("UPDATE inbox SET done = 1 WHERE id = ?", (command_id,))
+    def finish_command(self, command_id: str, result: bytes | None) -> None:
+        self.connection.execute("UPDATE inbox SET done = 1, result = ? WHERE id = ?", (result, command_id))
+
+    def result_of(self, command_id: str) -> tuple[bool, bytes | None]:
+        """Tell whether a command was accepted before, and the result it had."""
+        query = "SELECT CAST(result AS BLOB) FROM inbox WHERE id = ? AND done != 2"
+        row = self.connection.execute(query, (command_id,)).fetchone()
+        return row is not None, row and row[0]
 
     def open_commands(self) -> list[Body]:
         """Return the accepted commands without a result."""

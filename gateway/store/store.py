@@ -94,7 +94,10 @@ class Store:
 
     async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, result_of: str | None = None
                      ) -> None:
-        """Commit events, the alarm they belong to and the end of command `result_of`, all in one transaction."""
+        """Commit events, the alarm they belong to and the end of command `result_of`, all in one transaction.
+
+        The last event is then that command's result.
+        """
         rows = [(event, _encode(event)) for event in events]
         snapshot = None if alarm is None else (alarm.id, alarm.state.value, _encode(alarm))
 
@@ -103,7 +106,7 @@ class Store:
             if snapshot is not None:
                 ledger.save_alarm(*snapshot)
             if result_of is not None:
-                ledger.finish_command(result_of)
+                ledger.finish_command(result_of, rows[-1][1] if rows else None)
 
         await self._thread.submit(work, writes=True, wakes=bool(rows))
 
@@ -143,6 +146,18 @@ class Store:
 
         accepted: bool = await self._thread.submit(work, writes=True, wakes=bool(rows))
         return accepted
+
+    async def answer_again(self, command_id: str) -> bool:
+        """Tell a known command's result once more, as the same event; False for a command never accepted.
+
+        One that is still to be obeyed is known too: its result will come.
+        """
+        found: tuple[bool, bytes | None] = await self._thread.submit(lambda ledger: ledger.result_of(command_id))
+        known, result = found
+        if result is not None:
+            with contextlib.suppress(*UNDECODABLE):  # an unreadable result is not told; the command was obeyed
+                await self.append([msgspec.json.decode(result, type=Event)])
+        return known
 
     async def open_commands(self) -> list[Command]:
         """Return the commands that were accepted but have no result yet: the last run ended in between."""

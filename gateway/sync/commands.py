@@ -1,8 +1,9 @@
 """Commands: from the city's bytes to a result that goes out through the outbox.
 
-Order: decode -> expiry -> inbox (committed together with the receipt that goes out) -> obey -> result. A command that
-was accepted is obeyed even if the power fails in between; one that was seen before is not obeyed twice. So the city
-may send a command again until it has read a result with that command's id.
+Order: decode -> known? -> expiry -> inbox (committed together with the receipt that goes out) -> obey -> result. A
+command that was accepted is obeyed even if the power fails in between. One that was accepted before is neither obeyed
+twice nor judged again: its result goes out again, or will come. So the city may send a command again until it has read
+a result with that command's id.
 """
 
 import asyncio
@@ -40,6 +41,8 @@ class Commands:
     async def receive(self, payload: bytes) -> None:
         """Take one message of the command topic. Raises WireError, and StoreError where it could not be kept."""
         command = decode_command(payload)
+        if await self._store.answer_again(command.id):
+            return
         refusal = _refusal(command, self._now())
         if refusal is not None:
             await self._store.append([self._event(refusal)])

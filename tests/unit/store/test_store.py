@@ -284,3 +284,18 @@ async def test_a_disk_that_takes_no_mark_still_gives_the_readable_alarms(
     assert await store.open_alarms() == [alarm("a2")]
     assert store.trouble is not None
     await store.close()
+
+
+async def test_a_database_of_the_version_before_is_migrated_with_its_commands(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.accept_command(command("c1"))
+    await store.append([event("result")], result_of="c1")
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db, db:
+        db.execute("ALTER TABLE inbox DROP COLUMN result")
+        db.execute("DELETE FROM _sqlite_migrations WHERE name = '0003_inbox_result'")
+    store = await Store.open(tmp_path)
+    assert await store.answer_again("c1")
+    assert not await store.answer_again("c2")
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["result"]
+    await store.close()

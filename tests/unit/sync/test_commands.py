@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.model.command import Command, CommandResult, Outcome
@@ -158,3 +160,55 @@ async def test_a_result_waits_for_the_disk(tmp_path: Path) -> None:
     running.cancel()
     await asyncio.wait([running])
     await store.close()
+
+
+async def settle_all(store: Store) -> None:
+    for row in await store.next_rows(dict.fromkeys(Lane, 0), 100):
+        await store.settle(row.epoch, row.lane, row.seq, row.event.id)
+
+
+async def test_an_obeyed_command_that_comes_again_too_late_is_answered_with_the_result_it_had(tmp_path: Path) -> None:
+    obey, clock = Obedient(), [NOW]
+    store = await Store.open(tmp_path)
+    commands = Commands(store, lambda: clock[0], obey)
+    running = asyncio.create_task(commands.run())
+    await commands.receive(payload())
+    await until(store, ("c1", "accepted"), ("c1", "done"))
+    result = (await store.next_rows(dict.fromkeys(Lane, 0), 100))[-1].event
+    await settle_all(store)
+    for later in (msgspec.structs.replace(NOW, wall_s=(NOW.wall_s or 0.0) + 1000.0),
+                  Stamp("next-boot", 5.0, None, ClockQuality.UNSET)):
+        clock[0] = later
+        await commands.receive(payload())
+        (row,) = await store.next_rows(dict.fromkeys(Lane, 0), 100)
+        assert row.event == result
+        await settle_all(store)
+    assert len(obey.seen) == 1
+    running.cancel()
+    await asyncio.wait([running])
+    await store.close()
+
+
+async def test_an_accepted_command_that_comes_again_before_it_is_obeyed_is_answered_once(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    commands = Commands(store, lambda: NOW, Obedient())  # nobody runs it: the command stays open
+    await commands.receive(payload())
+    late = Commands(store, lambda: msgspec.structs.replace(NOW, wall_s=(NOW.wall_s or 0.0) + 1000.0), Obedient())
+    await late.receive(payload())
+    assert await outcomes(store) == [("c1", "accepted")]
+    assert [command.id for command in await store.open_commands()] == ["c1"]
+    await store.close()
+
+
+async def test_a_result_that_cannot_be_read_any_more_leaves_the_command_obeyed(tmp_path: Path) -> None:
+    obey = Obedient()
+    async with keeper(tmp_path, obey) as (commands, store):
+        await commands.receive(payload())
+        await until(store, ("c1", "accepted"), ("c1", "done"))
+        await settle_all(store)
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db, db:
+        db.execute("UPDATE inbox SET result = 'torn'")
+    async with keeper(tmp_path, obey) as (commands, store):
+        await commands.receive(payload())
+        assert await outcomes(store) == []
+    assert len(obey.seen) == 1
