@@ -3,7 +3,6 @@
 The file is only ever added to at its end, so every comment and every line that a person wrote stays as it is.
 """
 
-import json
 import os
 import re
 import shutil
@@ -13,18 +12,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.config import salvage
+from gateway.config import salvage, toml
 from gateway.config.load import BusTypes, DriverTypes
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")  # TOML 1.0.0, Keys
 
 
 def block(name: str, driver: str, room: str, settings: Mapping[str, Any]) -> str:
     """Return the `[devices.NAME]` table as TOML text."""
-    lines = [f"[devices.{_key(name)}]", f"driver = {_value(driver)}"]
+    lines = [f"[devices.{toml.key(name)}]", f"driver = {toml.value(driver)}"]
     if room:
-        lines.append(f"room = {_value(room)}")
-    lines += [f"{_key(key)} = {_value(value)}" for key, value in settings.items() if value is not None]
+        lines.append(f"room = {toml.value(room)}")
+    lines += [f"{toml.key(key)} = {toml.value(value)}" for key, value in settings.items() if value is not None]
     return "\n".join(lines) + "\n"
 
 
@@ -93,24 +90,3 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         return one.lower() == other.lower()
     return bool(one == other)
-
-
-def _key(key: str) -> str:
-    return key if _BARE_KEY.fullmatch(key) else _value(key)
-
-
-def _value(value: Any) -> str:
-    """Return a setting as a TOML value; a JSON string is a TOML basic string, but for DEL."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case str():
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        case Mapping():
-            return "{ " + ", ".join(f"{_key(str(key))} = {_value(item)}" for key, item in value.items()) + " }"
-        case list() | tuple():
-            return "[" + ", ".join(_value(item) for item in value) + "]"
-        case _:
-            raise TypeError(f"a setting of type {type(value).__name__} cannot be written as TOML")

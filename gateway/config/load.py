@@ -3,18 +3,17 @@
 All problems are told at once, each with its key and its cure.
 """
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
+from gateway.config.convert import convert, unknown
 from gateway.config.errors import ConfigError
 from gateway.config.schema import City, Config, Detect, Device, Gateway, Voice
 
-T = TypeVar("T", bound=msgspec.Struct)
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
 BusTypes = Mapping[str, type[msgspec.Struct]]
 
@@ -55,17 +54,17 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return None, [f"not valid TOML: {error}: mend that place"]
-    problems = [_unknown(key, key, _SECTIONS) for key in raw if key not in _SECTIONS]
-    gateway = _convert(_table(raw, "gateway", problems), Gateway, "gateway", problems)
-    city = _convert(_table(raw, "city", problems), City, "city", problems)
-    voice = _convert(_table(raw, "voice", problems), Voice, "voice", problems)
-    detect = _convert(_table(raw, "detect", problems), Detect, "detect", problems)
+    problems = [unknown(key, key, _SECTIONS) for key in raw if key not in _SECTIONS]
+    gateway = convert(_table(raw, "gateway", problems), Gateway, "gateway", problems)
+    city = convert(_table(raw, "city", problems), City, "city", problems)
+    voice = convert(_table(raw, "voice", problems), Voice, "voice", problems)
+    detect = convert(_table(raw, "detect", problems), Detect, "detect", problems)
     devices = _devices(_table(raw, "devices", problems), drivers, problems)
     bus_settings = _buses(_table(raw, "bus", problems), buses, problems)
     asked = {f"bus.{name}" for name in _table(raw, "bus", [])}
     for bus in sorted({drivers[device.driver][0] for device in devices.values()}):
         if bus in buses and bus not in bus_settings and f"bus.{bus}" not in asked:
-            settings = _convert({}, buses[bus], f"bus.{bus}", problems)
+            settings = convert({}, buses[bus], f"bus.{bus}", problems)
             if settings is not None:
                 bus_settings[bus] = settings
     if gateway is None or city is None:
@@ -96,12 +95,12 @@ def _devices(tables: dict[str, Any], drivers: DriverTypes, problems: list[str]) 
         if driver is None:
             problems.append(f"{where}.driver: missing: name one of {', '.join(sorted(drivers))}")
             continue
-        if driver not in drivers:
-            problems.append(_unknown(f"{where}.driver", str(driver), drivers, "driver"))
+        if not isinstance(driver, str) or driver not in drivers:
+            problems.append(unknown(f"{where}.driver", str(driver), drivers, "driver"))
             continue
-        settings = _convert(own, drivers[driver][1], where, problems)
+        settings = convert(own, drivers[driver][1], where, problems)
         common = {"name": name, "driver": driver, "room": table.get("room", ""), "settings": {}}
-        shell = _convert(common, Device, where, problems)
+        shell = convert(common, Device, where, problems)
         if settings is not None and shell is not None:
             devices[name] = msgspec.structs.replace(shell, settings=settings)
     return devices
@@ -112,41 +111,9 @@ def _buses(tables: dict[str, Any], buses: BusTypes, problems: list[str]) -> dict
     for name, table in tables.items():
         where = f"bus.{name}"
         if name not in buses:
-            problems.append(_unknown(where, name, buses, "bus"))
+            problems.append(unknown(where, name, buses, "bus"))
         elif not isinstance(table, dict):
             problems.append(f"{where}: is no table: write it as [bus.{name}] with keys below")
-        elif (settings := _convert(table, buses[name], where, problems)) is not None:
+        elif (settings := convert(table, buses[name], where, problems)) is not None:
             found[name] = settings
     return found
-
-
-def _convert(table: dict[str, Any], kind: type[T], where: str, problems: list[str]) -> T | None:
-    known = [field.encode_name for field in msgspec.structs.fields(kind)]
-    strange = [key for key in table if key not in known]
-    problems += [_unknown(f"{where}.{key}", key, known) for key in strange]
-    try:
-        return msgspec.convert({k: v for k, v in table.items() if k not in strange}, kind, dec_hook=_path)
-    except msgspec.ValidationError as error:
-        text = str(error)
-        what, _, place = text.partition(" - at `$")
-        key = where + place.rstrip("`")
-        if "missing required field" in what:
-            field = what.split("`")[1]
-            problems.append(f"{where}.{field}: missing: add it under [{where}]")
-        else:
-            problems.append(f"{key}: {what[0].lower()}{what[1:]}: change the value")
-        return None
-
-
-def _path(kind: type, value: object) -> object:
-    """Let a text stand where a Path is wanted."""
-    if kind is Path and isinstance(value, str) and value:
-        return Path(value)
-    raise TypeError(f"expected a {'path' if kind is Path else kind.__name__}, got {value!r}")
-
-
-def _unknown(where: str, name: str, known: Iterable[str], noun: str = "key") -> str:
-    choices = sorted(known)
-    near = difflib.get_close_matches(name, choices, 1)
-    cure = f"did you mean {near[0]}?" if near else f"known are {', '.join(choices)}"
-    return f"{where}: unknown {noun} {name!r}: {cure}"

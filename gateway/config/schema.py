@@ -5,7 +5,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+# Meta's `description` and `examples` become the words of a problem (gateway/config/advice.py).
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["front-door"],
+                                   description="a name of up to 32 lower case letters, digits, - and _")]
+Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/]+$", examples=["care.example"], description="a host name")]
+Output = Annotated[str, msgspec.Meta(pattern=r"^(none|alsa(:.+)?|wav:.+)$", examples=["alsa"],
+                                     description='"alsa", "alsa:DEVICE", "wav:FILE" or "none"')]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -16,7 +21,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Gateway(Table, frozen=True, kw_only=True):
     """[gateway]: who this is and where it keeps things."""
 
-    id: Name
+    id: Annotated[Name, msgspec.Meta(examples=["cq-0001"])]
     state_dir: Path = Path("/var/lib/anju")
     run_dir: Path = Path("/run/anju")
     spawn_hosts: bool = True  # False where systemd runs the driver hosts (anju-zigbee.service)
@@ -25,7 +30,7 @@ class Gateway(Table, frozen=True, kw_only=True):
 class City(Table, frozen=True, kw_only=True):
     """[city]: the broker of the city's platform. TLS is on unless told otherwise."""
 
-    host: str
+    host: Host
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 8883
     tls: bool = True
     ca_file: Path | None = None
@@ -39,7 +44,7 @@ class Voice(Table, frozen=True, kw_only=True):
     """[voice]: what the resident hears. `output`: "alsa", "alsa:DEVICE", "wav:FILE" or "none"."""
 
     language: Literal["zh", "en"] = "zh"
-    output: Annotated[str, msgspec.Meta(pattern=r"^(none|alsa(:.+)?|wav:.+)$")] = "alsa"
+    output: Output = "alsa"
 
 
 class Detect(Table, frozen=True, kw_only=True):
