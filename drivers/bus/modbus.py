@@ -45,7 +45,7 @@ _PASSING = {4: "reports a failure of its own", 5: "needs longer", 6: "is busy", 
 class ModbusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[bus.modbus]: `port`: the adapter's path, best its by-id one. `answer_s`: how long a unit may think."""
 
-    port: str
+    port: Annotated[str, msgspec.Meta(examples=["/dev/serial/by-id/usb-..."])]
     baudrate: Annotated[int, msgspec.Meta(ge=300, le=1_000_000)] = 9600
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1

@@ -27,7 +27,8 @@ SILENCE_S = 25 * 3600.0
 class IasSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ieee`: the device's EUI-64 as `anju devices add` shows it, 00:15:8d:00:01:02:03:04."""
 
-    ieee: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}$")]
+    ieee: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}$", description="an IEEE address",
+                                      examples=["00:15:8d:00:01:02:03:04"])]
 
 
 def decode(bits: int, kind: BinaryKind) -> list[Binary]:

@@ -33,12 +33,12 @@ class ModbusInputsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     """`inputs`: address on the wire, counted from 0 -> what is connected there."""
 
     unit: Annotated[int, msgspec.Meta(ge=1, le=247)]
-    inputs: dict[str, Input]
+    inputs: Annotated[dict[str, Input], msgspec.Meta(examples=[{"0": {"kind": "smoke"}}])]
     poll_s: Annotated[float, msgspec.Meta(ge=0.02, le=60.0)] = 0.1
 
     def __post_init__(self) -> None:
         if not self.inputs:
-            raise ValueError("inputs: none given, write for example inputs.0 = { kind = \"smoke\" }")
+            raise ValueError("inputs: none given")
         wrong = [key for key in self.inputs if not (key.isascii() and key.isdigit() and int(key) <= 65535)]
         if wrong:
             raise ValueError(f"inputs: {wrong[0]!r} is no address from 0 to 65535")

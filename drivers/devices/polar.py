@@ -37,7 +37,8 @@ _RANGE_WANTED_G = 8  # a fall on a hard floor peaks at 4 to 8 g on the wrist
 class PolarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """[devices.NAME] of a Polar bracelet. The Verity Sense offers 52 Hz; 26 Hz only where its firmware says so."""
 
-    address: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$")]
+    address: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$", description="a MAC address",
+                                         examples=["A0:9E:1A:12:34:56"])]
     rate_hz: Literal[52, 26] = 52
 
 

@@ -18,6 +18,7 @@ from drivers.bus.zigbee.bus import ZigbeeBus
 from gateway.spi import Bus, BusContext, BusKind
 
 Channel = Annotated[int, msgspec.Meta(ge=11, le=26)]
+Channels = Annotated[list[Channel], msgspec.Meta(min_length=1, examples=[[15, 20, 25]])]
 
 
 class ZigbeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -26,8 +27,8 @@ class ZigbeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     `channels`: where a new network may be formed; 15, 20 and 25 lie between Wi-Fi's channels 1, 6 and 11.
     """
 
-    port: Annotated[str, msgspec.Meta(pattern=r"^/.")]
-    channels: Annotated[list[Channel], msgspec.Meta(min_length=1)] = msgspec.field(default_factory=lambda: [15, 20, 25])
+    port: Annotated[str, msgspec.Meta(pattern=r"^/.", description="a path", examples=["/dev/serial/by-id/usb-..."])]
+    channels: Channels = msgspec.field(default_factory=lambda: [15, 20, 25])
 
 
 def _make(settings: ZigbeeSettings, context: BusContext) -> Bus:
