@@ -12,17 +12,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from hil.resources.process import ProcessFailed
 from hil.scenarios.board import Board
 from hil.scenarios.live import Play
 from hil.scenarios.screen import Screen
 from hil.scenarios.tour import Tour
-from hil.strategies.home import Home, falls_recordings
+from hil.strategies.home import Home, falls_recordings, too_long
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 Story = Callable[[], Awaitable[dict[str, Any]]]
 SCENARIOS = ("live", "tour")
+LANGUAGES = ("zh", "en")
 
 
 @app.callback()
@@ -38,16 +40,21 @@ def demo(
     keep: Annotated[Path | None, typer.Option(help="keep logs, databases and voice.wav in this new folder")] = None,
 ) -> None:
     """Run gateway, home, broker and city as processes of their own."""
-    if scenario not in SCENARIOS:
-        raise typer.BadParameter(f"{scenario!r} is none of {', '.join(SCENARIOS)}", param_hint="--scenario")
+    for option, given, known in (("--scenario", scenario, SCENARIOS), ("--language", language, LANGUAGES)):
+        if given not in known:
+            raise typer.BadParameter(f"{given!r} is none of {', '.join(known)}", param_hint=option)
     if keep is not None and keep.exists():
         raise typer.BadParameter(f"{keep} is there already: name a new folder", param_hint="--keep")
+    if trouble := too_long(keep or Path(tempfile.gettempdir(), "anju-8letters")):
+        raise typer.BadParameter(trouble, param_hint="--keep" if keep else "$TMPDIR")
     board = Board()
     try:
         with _folder(keep) as folder:
             result = asyncio.run(_demo(Home(Path(folder), falls_recordings(), language), board, scenario, as_json))
     except ProcessFailed as error:
-        Console(stderr=True).print(f"[red]the demo could not start:[/red] {error}")
+        hint = "" if keep else "\nthe logs went with the run: --keep FOLDER keeps them"
+        Console(stderr=True).print(Text("the demo could not start: ", "red"), f"{error}{hint}", sep="", soft_wrap=True,
+                                   markup=False)
         raise typer.Exit(1) from None
     if as_json:
         print(json.dumps(result))

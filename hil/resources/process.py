@@ -60,9 +60,13 @@ class Program:
             ready: dict[str, Any] = json.loads(line)
         except (TimeoutError, json.JSONDecodeError) as error:
             await self.kill()
-            tail = " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
-            raise ProcessFailed(f"{self.name} did not come up: {tail or 'no word'}: see {self.log}") from error
+            raise self.failed("did not come up") from error
         return ready
+
+    def failed(self, how: str) -> ProcessFailed:
+        """Return the error to raise, with the last lines that the program wrote."""
+        tail = " / ".join(self.log.read_text(errors="replace").strip().splitlines()[-3:])
+        return ProcessFailed(f"{self.name} {how}: {tail or 'no word'}: see {self.log}")
 
     async def stop(self) -> int | None:
         """End it politely, then by force; return its exit code."""

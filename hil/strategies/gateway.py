@@ -24,16 +24,19 @@ class Gateway:
         self.start_s = 0.0  # of the last start, until READY=1
 
     async def start(self, timeout_s: float = 20.0) -> None:
-        """Start it and wait for READY=1."""
+        """Start it and wait for READY=1. Raises ProcessFailed."""
         self._notify_path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(str(self._notify_path))
             notify.setblocking(False)
             started_mono_s = time.monotonic()
             await self.program.start()
-            async with asyncio.timeout(timeout_s):
-                while b"READY=1" not in (await asyncio.get_running_loop().sock_recv(notify, 4096)).splitlines():
-                    pass
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while b"READY=1" not in (await asyncio.get_running_loop().sock_recv(notify, 4096)).splitlines():
+                        pass
+            except TimeoutError:
+                raise self.program.failed(f"was not ready after {timeout_s:g} s") from None
             self.start_s = time.monotonic() - started_mono_s
 
     async def ask(self, verb: str, timeout_s: float = 10.0, **arguments: Any) -> Any:

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from hil.resources import control
-from hil.resources.process import Program
+from hil.resources.process import ProcessFailed, Program
 from hil.strategies.gateway import Gateway
 
 BRACELET = "C0:5E:A0:00:00:01"
 SOS_PIN, CANCEL_PIN, LIGHT_PIN = 17, 22, 27
 FLAT_INPUT, CORRIDOR_INPUT = 0, 1
+
+UNIX_PATH_BYTES = 107  # unix(7): sun_path holds 108 with its final zero
+_LONGEST = "run/host-zigbee.sock"  # of the sockets below the home's folder
 
 _CONFIG = """\
 # The demo's home. Every device in it is emulated and speaks the real one's bytes.
@@ -90,22 +93,15 @@ class Home:
 
     @asynccontextmanager
     async def kit(self) -> AsyncIterator["Home"]:
-        """Everything but the gateway, running."""
+        """Everything but the gateway, running. Raises ProcessFailed."""
         for name in ("state", "run", "ctl", "log"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._start_city())
-                bracelet = group.create_task(self._start_bracelet())
-                group.create_task(self._start("zigbee", "hil.devices.zigbee", "--link", self.folder / "tty-zigbee",
-                                              "--nvram", self.folder / "zigbee-nvram.json"))
-                group.create_task(self._start("modbus", "hil.devices.modbus", "--link", self.folder / "tty-modbus",
-                                              "--unit", 1))
-                group.create_task(self._start("gpio", "hil.devices.gpio"))
+            radio = await self._start_all()
             self.gateway = Gateway(self._write_config(), self.folder / "run", self.folder / "log" / "gateway.log",
-                                   bracelet.result() | {"ANJU_BENCH_GPIO": str(self.socket("gpio")),
-                                                        "GPIOZERO_PIN_FACTORY": "bench"})
+                                   radio | {"ANJU_BENCH_GPIO": str(self.socket("gpio")),
+                                            "GPIOZERO_PIN_FACTORY": "bench"})
             stack.push_async_callback(self.gateway.program.stop)
             yield self
 
@@ -120,6 +116,24 @@ class Home:
     async def do(self, whom: str, op: str, timeout_s: float = 10.0, /, **arguments: Any) -> dict[str, Any]:
         """Do something to a device, the broker or the city."""
         return await control.call(self.socket(whom), op, timeout_s, **arguments)
+
+    async def _start_all(self) -> dict[str, str]:
+        """Start the city and every device at once; return the environment that leads the gateway to the radio."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_city())
+                bracelet = group.create_task(self._start_bracelet())
+                group.create_task(self._start("zigbee", "hil.devices.zigbee", "--link", self.folder / "tty-zigbee",
+                                              "--nvram", self.folder / "zigbee-nvram.json"))
+                group.create_task(self._start("modbus", "hil.devices.modbus", "--link", self.folder / "tty-modbus",
+                                              "--unit", 1))
+                group.create_task(self._start("gpio", "hil.devices.gpio"))
+        except ExceptionGroup as failures:
+            down, faults = failures.split(ProcessFailed)
+            if down is None or faults is not None:
+                raise
+            raise ProcessFailed("\n".join(map(str, down.exceptions))) from None
+        return bracelet.result()
 
     async def _start(self, name: str, module: str, *arguments: object) -> dict[str, Any]:
         program = Program.module(module, "--control", self.socket(name), *arguments,
@@ -153,6 +167,14 @@ class Home:
 
     async def _stop(self) -> None:
         await asyncio.gather(*(program.stop() for program in self.programs.values()))
+
+
+def too_long(folder: Path) -> str | None:
+    """Say why a home cannot live in this folder, None if it can."""
+    over_bytes = len(os.fsencode(folder.resolve() / _LONGEST)) - UNIX_PATH_BYTES
+    if over_bytes <= 0:
+        return None
+    return f"the path {folder} is {over_bytes} bytes too long for the Unix sockets in it: choose a shorter one"
 
 
 def falls_recordings() -> Path | None:
