@@ -60,7 +60,9 @@ def demo(
         print(json.dumps(result))
     elif result:
         Console().print_json(data=result)
-    if result.get("missed"):
+    if failed := result.get("failed"):
+        for entry in failed:
+            print(f"failed: {entry['limit']} is {entry['is']}, must be {entry['must_be']}", file=sys.stderr)
         raise typer.Exit(1)
 
 
