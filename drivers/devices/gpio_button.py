@@ -6,6 +6,7 @@ Held for STUCK_S it counts as stuck: the fault is told until it is released.
 """
 
 import asyncio
+from typing import Annotated
 
 import msgspec
 
@@ -18,7 +19,8 @@ STUCK_S = 60.0
 class GpioButtonSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`pin`: BCM number or name. `pull_up`: the button connects to ground; False: to 3.3 V."""
 
-    pin: int | str
+    pin: Annotated[Annotated[int, msgspec.Meta(ge=0, le=27)] | str,
+                   msgspec.Meta(examples=[17], extra={"identifies": True})]
     button: Button = Button.SOS
     pull_up: bool = True
 

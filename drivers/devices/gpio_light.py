@@ -1,6 +1,7 @@
 """A status light on a GPIO pin: shows the pattern of the last order, dark until the first."""
 
 import asyncio
+from typing import Annotated
 
 import msgspec
 
@@ -12,7 +13,8 @@ HALF_PERIOD_S = {LightPattern.SLOW: 0.5, LightPattern.FAST: 0.125}  # 1 Hz and 4
 class GpioLightSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`pin`: BCM number or name. `active_high`: the light shines while the pin is high."""
 
-    pin: int | str
+    pin: Annotated[Annotated[int, msgspec.Meta(ge=0, le=27)] | str,
+                   msgspec.Meta(examples=[17], extra={"identifies": True})]
     active_high: bool = True
 
 

@@ -28,7 +28,7 @@ class IasSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ieee`: the device's EUI-64 as `anju devices add` shows it, 00:15:8d:00:01:02:03:04."""
 
     ieee: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}$", description="an IEEE address",
-                                      examples=["00:15:8d:00:01:02:03:04"])]
+                                      examples=["00:15:8d:00:01:02:03:04"], extra={"identifies": True})]
 
 
 def decode(bits: int, kind: BinaryKind) -> list[Binary]:

@@ -32,8 +32,8 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class ModbusInputsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`inputs`: address on the wire, counted from 0 -> what is connected there."""
 
-    unit: Annotated[int, msgspec.Meta(ge=1, le=247)]
-    inputs: Annotated[dict[str, Input], msgspec.Meta(examples=[{"0": {"kind": "smoke"}}])]
+    unit: Annotated[int, msgspec.Meta(ge=1, le=247, extra={"identifies": True})]
+    inputs: Annotated[dict[str, Input], msgspec.Meta(examples=[{"0": {"kind": "smoke"}}], extra={"identifies": True})]
     poll_s: Annotated[float, msgspec.Meta(ge=0.02, le=60.0)] = 0.1
 
     def __post_init__(self) -> None:

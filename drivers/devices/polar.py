@@ -38,7 +38,7 @@ class PolarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """[devices.NAME] of a Polar bracelet. The Verity Sense offers 52 Hz; 26 Hz only where its firmware says so."""
 
     address: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$", description="a MAC address",
-                                         examples=["A0:9E:1A:12:34:56"])]
+                                         examples=["A0:9E:1A:12:34:56"], extra={"identifies": True})]
     rate_hz: Literal[52, 26] = 52
 
 

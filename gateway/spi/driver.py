@@ -48,6 +48,9 @@ class Driver(Generic[S, P]):
     growing pause. `start_s`: ready() is due so long after the port opened. `silence_s`: the longest time without a
     sign of life before the device counts as silent; None for one that only speaks when something happens and
     has no heartbeat of its own. `gives`: the measurements it makes, for people; `takes`: the orders it follows.
+
+    `settings`: its keys in the configuration. msgspec.Meta speaks for each to the technician: `description` is a noun
+    for what is wanted, `examples` are good values, `extra={"identifies": True}` marks what no two devices may share.
     """
 
     name: str
