@@ -36,6 +36,11 @@ def wanted(hint: Any) -> str:
     return next((meta.description for meta in reversed(parts(hint)[1]) if meta.description), "")
 
 
+def identifies(hint: Any) -> bool:
+    """Tell whether the key says which device it is (gateway/config/conflicts.py)."""
+    return any((meta.extra or {}).get("identifies") for meta in parts(hint)[1])
+
+
 def choices(hint: Any) -> list[Any]:
     """The only values there are; empty where they cannot be listed."""
     bare, _ = parts(hint)
@@ -81,8 +86,10 @@ def hint_of_missing(hint: Any, key: str) -> str:
     """What follows on "add it": the choices or an example, empty where the type gives none."""
     if only := choices(hint):
         return f", one of {', '.join(map(_written, only))}"
-    good = example(hint)
-    return "" if good is None else f", for example {toml.key(key)} = {_written(good)}"
+    allowed, good = bounds(hint), example(hint)
+    if good is None:
+        return f", {allowed}" if allowed else ""
+    return f", for example {toml.key(key)} = {_written(good)}"
 
 
 def bounds(hint: Any) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.config.conflicts import conflicts
 from gateway.config.convert import convert, unknown
 from gateway.config.errors import ConfigError
+from gateway.config.files import unreadable
 from gateway.config.schema import City, Config, Detect, Device, Gateway, Voice
 
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
@@ -32,8 +34,13 @@ def read(path: Path) -> str:
 
 
 def load(path: Path, drivers: DriverTypes, buses: BusTypes) -> Config:
-    """Read and check the configuration file. Raises ConfigError."""
-    return parse(read(path), path, drivers, buses)
+    """Read and check the configuration file, and whether the files that it names can be read. Raises ConfigError."""
+    config, problems = salvage(read(path), path, drivers, buses)
+    if config is not None:
+        problems += unreadable(config.city)
+    if config is None or problems:
+        raise ConfigError(path, problems)
+    return config
 
 
 def parse(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> Config:
@@ -48,7 +55,8 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
     """What of `text` can be used, and every problem: one bad device must not keep the others from watching.
 
     A device or a bus with a bad value is left out, an unknown key ignored, [voice] or [detect] with a bad value taken
-    at its defaults. None where [gateway] or [city] cannot be used or the text is no TOML.
+    at its defaults; two devices that claim the same address both stay. None where [gateway] or [city] cannot be used
+    or the text is no TOML.
     """
     try:
         raw = tomllib.loads(text)
@@ -67,6 +75,7 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
             settings = convert({}, buses[bus], f"bus.{bus}", problems)
             if settings is not None:
                 bus_settings[bus] = settings
+    problems += conflicts(devices, {name: bus for name, (bus, _) in drivers.items()})
     if gateway is None or city is None:
         return None, problems
     watched = {name: device for name, device in devices.items() if drivers[device.driver][0] in bus_settings}

@@ -61,6 +61,11 @@ def test_a_good_file_gives_typed_values_and_the_buses_that_its_devices_need() ->
 
 @pytest.mark.parametrize(("change", "expected"), [
     (("host =", "hots ="), "city.hots: unknown key 'hots': did you mean host?"),
+    (("city.example", ""), 'city.host: expected a host name, got "": write for example "care.example"'),
+    (("city.example", "mqtts://city.example"),
+     'city.host: expected a host name, got "mqtts://city.example": write for example "care.example"'),
+    (("driver = \"polar\"", "driver = [1]"),
+     "devices.wrist.driver: unknown driver '[1]': known are ias-contact, polar"),
     (("driver = \"polar\"", "driver = \"pola\""), "devices.wrist.driver: unknown driver 'pola': did you mean polar?"),
     (("address", "adress"), "devices.wrist.adress: unknown key 'adress': did you mean address?"),
     (("[city]", "[city]\nport = 99999"), "city.port: cannot be 99999: write a whole number from 1 to 65535"),
