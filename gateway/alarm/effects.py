@@ -17,10 +17,11 @@ class Append(msgspec.Struct, frozen=True):
 
 
 class Say(msgspec.Struct, frozen=True):
-    """Speak a prompt about an alarm of this kind."""
+    """Speak a prompt about this alarm, whose kind the resident hears."""
 
     prompt: Prompt
     kind: FindingKind
+    alarm: str
 
 
 class Show(msgspec.Struct, frozen=True):

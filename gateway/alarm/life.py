@@ -4,6 +4,7 @@
     raised     sent, "sent"   received, "..."  raised, event   closed, event    cancelled, event; "well noted", event
     sent       -              received, "..."  raised, event   closed, event    cancelled, event; "well noted", event
     received   -              -                raised, event   closed, event    cancelled, event; "well noted", event
+    "..." is "received", said only where no open alarm of the same kind is left raised or sent: rule 6
     closed and cancelled are the end: the alarm is no longer among the open ones, and what comes about it is ignored.
 
 Theory
@@ -25,6 +26,8 @@ Rules
  4. A TEST goes the whole way. Received and not closed by the centre, it is closed by the gateway after TEST_OPEN_S.
  5. After a reboot monotonic time begins anew: an alarm of another boot has no open window, no finding repeats it, and
     its reminder starts again. Nothing is said for it only because the gateway started.
+ 6. The resident hears an alarm's kind, not which alarm it is: that the centre has it is said only once every open alarm
+    of that kind is received, with the last of them to become so.
 """
 
 import math
@@ -35,7 +38,7 @@ import msgspec
 from gateway.alarm import events
 from gateway.alarm.effects import Append, Effect, Say, Show
 from gateway.model.alarm import Alarm, AlarmState
-from gateway.model.event import EventType
+from gateway.model.event import Event, EventType, Lane
 from gateway.model.finding import Finding, FindingKind
 from gateway.model.light import LightPattern
 from gateway.model.prompt import Prompt
@@ -139,6 +142,13 @@ def awaited(alarm: Alarm) -> str:
     return alarm.awaits or alarm.id
 
 
+def again(alarm: Alarm, rules: Rules) -> Event:
+    """The event that the alarm awaits an answer to, for when nobody knows any more whether it was sent."""
+    type_ = EventType.ALARM_REPEATED if alarm.awaits else EventType.ALARM_RAISED
+    told = events.data(alarm, alarm.finding, rules.rooms)
+    return Event(awaited(alarm), type_, Lane.ALARM, alarm.finding.device, alarm.finding.at, told)
+
+
 def _happened(alarms: Alarms, happened: Input, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
     match happened:
         case Raised(finding=finding, id=id_):
@@ -160,14 +170,14 @@ def _raised(alarms: Alarms, finding: Finding, id_: str, now: Stamp, rules: Rules
         alarm = Alarm(id_, AlarmState.RAISED, finding, now, last_mono_s=now.mono_s,
                       remind_mono_s=now.mono_s + UNREACHABLE_S)
         event = events.raised(alarm, rules.rooms)
-        return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind), Append((event,), alarm)]
+        return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind, alarm.id), Append((event,), alarm)]
     again = msgspec.structs.replace(old, state=AlarmState.RAISED, changed=now, repeats=old.repeats + 1,
                                     last_mono_s=now.mono_s)
     if old.state is AlarmState.RECEIVED:  # else the centre is silent for longer already: repeats put no reminder off
         again = msgspec.structs.replace(again, unreachable=0, remind_mono_s=now.mono_s + UNREACHABLE_S)
     counted, event = events.further(again, EventType.ALARM_REPEATED, finding.at, rules.rooms, finding)
     alarm = msgspec.structs.replace(counted, awaits=event.id)
-    return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind), Append((event,), alarm)]
+    return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind, alarm.id), Append((event,), alarm)]
 
 
 def _repeats(alarm: Alarm, finding: Finding, now: Stamp) -> bool:
@@ -183,13 +193,22 @@ def _quiet_for_s(alarm: Alarm, now: Stamp) -> float:
 def _moved(
     alarms: Alarms, id_: str, move: type[Sent] | type[Received], now: Stamp
 ) -> tuple[Alarms, list[Effect]]:
-    """Follow MOVES."""
+    """Follow MOVES and rule 6."""
     alarm = next((alarm for alarm in alarms.values() if awaited(alarm) == id_), None)
     if alarm is None or (alarm.state, move) not in MOVES:
         return alarms, []
     state, prompt = MOVES[alarm.state, move]
     alarm = msgspec.structs.replace(alarm, state=state, changed=now)
-    return _with(alarms, alarm), [Say(prompt, alarm.finding.kind), Append((), alarm)]
+    alarms = _with(alarms, alarm)
+    saved = Append((), alarm)
+    if state is AlarmState.RECEIVED and _unanswered(alarms, alarm.finding.kind):
+        return alarms, [saved]
+    return alarms, [Say(prompt, alarm.finding.kind, alarm.id), saved]
+
+
+def _unanswered(alarms: Alarms, kind: FindingKind) -> bool:
+    """Tell whether the centre lacks any open alarm of this kind."""
+    return any(alarm.finding.kind is kind and alarm.state is not AlarmState.RECEIVED for alarm in alarms.values())
 
 
 def _closed(alarms: Alarms, id_: str, by: str, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
@@ -218,7 +237,8 @@ def _cancelled(alarms: Alarms, device: str, now: Stamp, rules: Rules) -> tuple[A
         alarms = _with(alarms, stays)
         appends.append(Append((event,), stays))
     if late:
-        says.append(Say(Prompt.WELL_NOTED, late[-1].finding.kind))  # once a press, however many alarms stay
+        stays = late[-1]
+        says.append(Say(Prompt.WELL_NOTED, stays.finding.kind, stays.id))  # once a press, however many alarms stay
     return alarms, says + appends
 
 
@@ -230,7 +250,7 @@ def _ticked(alarms: Alarms, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effe
             pause_s = min(UNREACHABLE_S * 2 ** min(alarm.unreachable + 1, 16), UNREACHABLE_MAX_S)
             told = msgspec.structs.replace(alarm, unreachable=alarm.unreachable + 1, remind_mono_s=now.mono_s + pause_s)
             alarms = _with(alarms, told)
-            effects.append(Say(Prompt.UNREACHABLE, alarm.finding.kind))
+            effects.append(Say(Prompt.UNREACHABLE, alarm.finding.kind, alarm.id))
         tested = alarm.state is AlarmState.RECEIVED and alarm.finding.kind is FindingKind.TEST
         if tested and now.mono_s - alarm.changed.mono_s >= TEST_OPEN_S:
             alarms, more = _closed(alarms, alarm.id, "gateway", now, rules)
@@ -245,7 +265,7 @@ def _ended(
     over, event = events.further(
         msgspec.structs.replace(alarm, state=state, changed=now), type_, now, rules.rooms, by=by)
     left = {id_: other for id_, other in alarms.items() if id_ != alarm.id}
-    return left, [Say(prompt, alarm.finding.kind), Append((event,), over)]
+    return left, [Say(prompt, alarm.finding.kind, alarm.id), Append((event,), over)]
 
 
 def _on_this_boot(alarm: Alarm, now: Stamp) -> Alarm:

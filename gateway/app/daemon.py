@@ -21,6 +21,7 @@ from gateway.ops.watchdog import feed
 from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors, Draft
 from gateway.runtime.fleet import Fleet
+from gateway.runtime.kept import kept
 from gateway.runtime.pipeline import Outlets, Pipeline
 from gateway.runtime.registry import Registry
 from gateway.runtime.session import Means
@@ -51,20 +52,20 @@ class Daemon:
         self.pipeline = Pipeline(self.clock, store, Detectors(config.detect, self._detector_failed), rules(config),
                                  outlets, lambda: self.fleet.statuses())
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)
-        self.fleet = Fleet(config, registry, means, self._spawn if config.gateway.spawn_hosts else None)
+        self.fleet = Fleet(config, registry, means, self._spawn if config.gateway.spawn_hosts else None,
+                           self.pipeline.fault)
 
     async def run(self, verbs: Mapping[str, Verb]) -> None:
         """Run until cancelled. READY=1 once the store, the control socket and every bus have been started."""
         control = ControlServer(self.config.gateway.run_dir / "control.sock", verbs, self.pipeline.fault)
-        await self.pipeline.restore()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.pipeline.run(), name="pipeline")
-                group.create_task(self.uplink.run(), name="uplink")
-                group.create_task(control.run(), name="control")
                 group.create_task(self.fleet.run(self._ready), name="fleet")
                 group.create_task(feed(lambda: self.pipeline.progress, self._state), name="watchdog")
-                group.create_task(self._look_at_clock(), name="clock")
+                parts = {"uplink": self.uplink.run, "control": control.run, "clock": self._look_at_clock}
+                for name, part in parts.items():
+                    group.create_task(kept(name, part, self.pipeline.fault), name=name)
         finally:
             await self.pipeline.save()
 

@@ -69,7 +69,7 @@ class Desk:
             for lane, count in self._daemon.store.counts().items()
         }
         return {"epoch": self._daemon.store.epoch, "waiting": {name: lane["waiting"] for name, lane in lanes.items()},
-                "lanes": lanes, "unsaved": self._daemon.pipeline.unsaved(),
+                "lanes": lanes, "unsaved": self._daemon.pipeline.keeper.waiting(),
                 "reason": trouble.reason if trouble else "", "cure": trouble.cure if trouble else ""}
 
     async def _discover(self, request: dict[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from gateway.config import Config
 from gateway.model.device import DeviceStatus
 from gateway.runtime.hosted import HostedBus, Spawn
+from gateway.runtime.kept import kept
 from gateway.runtime.registry import Registry
 from gateway.runtime.session import Means
 from gateway.runtime.supervisor import Supervisor
@@ -25,8 +26,10 @@ def socket_of(run_dir: Path, bus: str) -> Path:
 class Fleet:
     """The local supervisor and one HostedBus for each bus that wants a process of its own."""
 
-    def __init__(self, config: Config, registry: Registry, means: Means, spawn: Spawn | None) -> None:
+    def __init__(self, config: Config, registry: Registry, means: Means, spawn: Spawn | None,
+                 fault: Callable[[str, str, str], None]) -> None:
         self.config = config
+        self._fault, self._applying = fault, asyncio.Lock()
         self._registry, self._means, self._spawn = registry, means, spawn
         self._hosted: dict[str, HostedBus] = {}
         self._local = Supervisor(registry.drivers, registry.buses, means, self._context)
@@ -42,6 +45,10 @@ class Fleet:
 
     async def apply(self, config: Config) -> None:
         """Change over to a new configuration; what did not change goes on undisturbed."""
+        async with self._applying:
+            await self._apply(config)
+
+    async def _apply(self, config: Config) -> None:
         assert self._group is not None  # noqa: S101 - run() comes first
         self.config = config
         hosted = {name for name in config.buses if self._registry.buses[name].own_process}
@@ -50,7 +57,7 @@ class Fleet:
             if name not in self._hosted:
                 socket = socket_of(config.gateway.run_dir, name)
                 self._hosted[name] = HostedBus(name, socket, config.gateway.state_dir, self._means, self._spawn)
-                self._group.create_task(self._hosted[name].run(), name=f"host {name}")
+                self._group.create_task(kept(f"host {name}", self._hosted[name].run, self._fault), name=f"host {name}")
             self._hosted[name].apply(config.buses.get(name), devices)
         local = {name: settings for name, settings in config.buses.items() if name not in hosted}
         devices = {name: device for name, device in config.devices.items() if self._bus_of(device.driver) in local}

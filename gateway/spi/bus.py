@@ -28,7 +28,7 @@ class Bus(Protocol):
         """Look around for devices nobody configured yet: {"name", "driver" or None, "settings": {...}, ...} each."""
 
     def health(self) -> dict[str, Any]:
-        """Counters and state for `anju status`, JSON-able."""
+        """Counters and state for `anju status`, JSON-able; `reason` and `cure` where the transport does not work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,12 +212,12 @@ class ZigbeeBus:
                 "settings": {"ieee": ieee}}
 
     def health(self) -> dict[str, Any]:
-        """State, network and counters; `problem` and `cure` where the radio is not up."""
+        """State, network and counters; `reason` and `cure` where the radio is not up."""
         radio, problem = self._radio, self._problem or Problem("", "")
         ready = sum(peer.ready for peer in self._peers.values())
         return {
             "state": self._state, "port": self._port,
-            "problem": problem.reason, "cure": problem.cure,
+            "reason": problem.reason, "cure": problem.cure,
             "devices": len(radio.devices) if radio else 0, "ready": ready,
             "lives": self._lives, "losses": self._losses,
             "errors": self._guard.count, "last_error": self._guard.last,
