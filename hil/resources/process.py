@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any
 
 STOP_S = 5.0
+_SETPRIV = shutil.which("setpriv")  # util-linux, which every Debian has
+_TIED = [_SETPRIV, "--pdeathsig", "TERM", "--"] if _SETPRIV else []
+"""Ends a program together with the bench, be that killed with SIGKILL (PR_SET_PDEATHSIG(2const)). Set by a program that
+becomes the one to start: Python code between fork and exec (preexec_fn) may deadlock. TERM, so that a program takes its
+own children and links with it."""
 
 
 class ProcessFailed(Exception):
@@ -18,7 +24,10 @@ class ProcessFailed(Exception):
 
 
 class Program:
-    """One program in a session of its own. Its standard error goes to `log`."""
+    """One program in a session of its own, which ends with the bench at the latest. Its standard error goes to `log`.
+
+    start() belongs into the main thread: the kernel takes the end of the thread that started a program for the bench's.
+    """
 
     def __init__(self, name: str, arguments: list[str], log: Path,
                  environment: Mapping[str, str] | None = None) -> None:
@@ -46,7 +55,7 @@ class Program:
         """Start it; do not wait until it is of use."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=log,
+                *_TIED, *self._arguments, stdin=asyncio.subprocess.DEVNULL, stdout=stdout, stderr=log,
                 env=os.environ | self._environment, start_new_session=True)
 
     async def start_ready(self, timeout_s: float = 20.0) -> dict[str, Any]:
