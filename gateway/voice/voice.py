@@ -16,7 +16,7 @@ from gateway.model.finding import FindingKind
 from gateway.model.prompt import Prompt
 from gateway.voice.phrases import Phrases
 from gateway.voice.players import AlsaPlayer, NoPlayer, Player, PlayerError, WavPlayer
-from gateway.voice.waiting import Utterance, Waiting, enqueue, overtakes
+from gateway.voice.waiting import Utterance, Waiting, enqueue, overtakes, take, unheard
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,9 @@ class Voice:
         """
         return cls(player_for(output), language, output)
 
-    def say(self, prompt: Prompt, kind: FindingKind | None) -> None:
-        """Say a prompt, soon. Returns at once and never raises."""
-        self._inbox.append(Utterance(prompt, kind))
+    def say(self, prompt: Prompt, kind: FindingKind | None, alarm: str = "") -> None:
+        """Say a prompt about an alarm of this id and kind, soon. Returns at once and never raises."""
+        self._inbox.append(Utterance(prompt, kind, alarm))
         if self._wake.empty():
             self._wake.put(None)
 
@@ -77,7 +77,7 @@ class Voice:
                 self._wake.get()
                 self._take()
                 while self._waiting and not self._closing:
-                    self._speaking, self._waiting = self._waiting[0], self._waiting[1:]
+                    self._speaking, self._waiting = take(self._waiting)
                     self._speak(self._speaking, phrases)
                     self._speaking = None
                     self._take()
@@ -109,9 +109,9 @@ class Voice:
     def _take(self) -> None:
         """Move what was asked for into the waiting line; what is being said at this moment need not be said again."""
         while self._inbox:
-            new = self._inbox.popleft()
-            waiting = enqueue(self._waiting, new)
-            self._waiting = waiting if new != self._speaking else tuple(one for one in waiting if one != new)
+            self._waiting = enqueue(self._waiting, self._inbox.popleft())
+        if self._speaking is not None:
+            self._waiting = unheard(self._waiting, self._speaking)
 
     def _overtaken(self) -> bool:
         self._take()

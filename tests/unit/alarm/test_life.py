@@ -122,6 +122,43 @@ def test_repeats_do_not_put_off_that_nobody_can_be_reached(world: World):
     assert ("unreachable", "smoke") in heard
 
 
+def test_received_is_said_once_the_centre_has_every_open_alarm_of_the_kind(world: World):
+    world.find(FindingKind.SMOKE, "kitchen")
+    world.find(FindingKind.SMOKE, "hall")
+    world.find(FindingKind.SOS)
+    effects = world.received("id-2")
+    assert (said(effects), [alarm.state for alarm in snapshots(effects)]) == ([], [AlarmState.RECEIVED])
+    assert said(world.received("id-3")) == [("received", "sos")], "another kind does not matter"
+    assert said(world.sent("id-1")) == [("sent", "smoke")]
+    (say,) = (effect for effect in world.received("id-1") if isinstance(effect, Say))
+    assert (say.prompt, say.kind, say.alarm) == ("received", "smoke", "id-1")
+
+
+def test_a_repeat_of_one_alarm_keeps_received_back_for_the_other_of_its_kind(world: World):
+    world.find(FindingKind.SMOKE, "kitchen")
+    world.find(FindingKind.SMOKE, "hall")
+    world.received("id-1")
+    world.find(FindingKind.SMOKE, "kitchen")
+    assert said(world.received("id-2")) == []
+    assert said(world.received("id-1/1")) == [("received", "smoke")]
+
+
+def test_an_alarm_that_was_closed_keeps_received_back_for_no_other(world: World):
+    world.find(FindingKind.SMOKE, "kitchen")
+    world.find(FindingKind.SMOKE, "hall")
+    world.close("id-1")
+    assert said(world.received("id-2")) == [("received", "smoke")]
+
+
+def test_every_prompt_names_its_alarm(world: World):
+    world.find(FindingKind.SOS, "a")
+    world.find(FindingKind.SOS, "b")
+    effects = world.sent("id-2") + world.wait(31) + world.cancel() + world.close("id-2")
+    named = [(say.prompt.value, say.alarm) for say in effects if isinstance(say, Say)]
+    assert named == [("sent", "id-2"), ("unreachable", "id-1"), ("unreachable", "id-2"), ("well_noted", "id-2"),
+                     ("closed", "id-2")]
+
+
 def test_later_or_of_another_kind_or_device_it_is_another_alarm(world: World):
     world.find(FindingKind.SOS)
     world.find(FindingKind.FALL)
@@ -271,7 +308,7 @@ def test_after_a_reboot_no_window_is_open_no_finding_repeats_and_reminders_start
     assert said(again.wait(1)) == [("unreachable", "sos")]
     assert types(again.cancel()) == ["resident.well"]
     assert types(again.find(FindingKind.SOS)) == ["alarm.raised"]
-    assert said(again.received("id-1")) == [("received", "sos")]
+    assert said(again.received("id-2") + again.received("id-1")) == [("received", "sos")]
 
 
 def test_the_finding_of_a_repeat_is_told_with_its_own_evidence(world: World):

@@ -22,6 +22,14 @@ STEP = st.tuples(
     st.sampled_from([0.0, 0.5, 9.0, 31.0, 200.0]),
 )
 STORY = st.lists(STEP, max_size=50)
+FEW = st.sampled_from(["id-0", "id-1", "id-2", "id-0/1", "id-1/1"])
+CROWDED = st.lists(  # several alarms of one kind, and their acknowledgements in any order
+    st.tuples(
+        st.one_of(st.tuples(st.just("find"), st.sampled_from([FindingKind.SMOKE, FindingKind.SOS]),
+                            st.sampled_from(["a", "b", "c"])),
+                  st.tuples(st.just("received"), FEW), st.tuples(st.sampled_from(["sent", "closed"]), FEW)),
+        st.sampled_from([0.5, 31.0])),
+    max_size=30)
 
 ALLOWED = {  # the table of gateway/alarm/life.py, written once more
     (None, AlarmState.RAISED),
@@ -95,6 +103,24 @@ def test_received_is_never_said_before_the_centre_has_answered(story):
                 assert happened.id in newest.values(), "an answer to an older press is no answer to this one"
         newest |= {event.data["alarm"]: event.id for effect in effects if isinstance(effect, Append)
                    for event in effect.events if event.type in (EventType.ALARM_RAISED, EventType.ALARM_REPEATED)}
+
+
+@given(st.one_of(CROWDED, STORY))
+@settings(max_examples=300, deadline=None)
+def test_received_is_said_exactly_when_the_last_open_alarm_of_its_kind_becomes_received(story):
+    newest: dict[str, Alarm] = {}
+    for _, _, effects in Record(story).steps:
+        became = set()
+        for append in (effect for effect in effects if isinstance(effect, Append)):
+            before = newest.get(append.alarm.id)
+            if append.alarm.state is AlarmState.RECEIVED and (before is None or before.state is not append.alarm.state):
+                became.add(append.alarm.id)
+            newest[append.alarm.id] = append.alarm
+        due = {id_ for id_ in became if all(
+            alarm.state is AlarmState.RECEIVED for alarm in newest.values()
+            if alarm.state in OPEN and alarm.finding.kind is newest[id_].finding.kind)}
+        says = [effect for effect in effects if isinstance(effect, Say) and effect.prompt is Prompt.RECEIVED]
+        assert [(say.alarm, say.kind) for say in says] == [(id_, newest[id_].finding.kind) for id_ in due]
 
 
 @given(STORY)

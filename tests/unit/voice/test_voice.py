@@ -69,7 +69,7 @@ async def voice(stage: Stage) -> AsyncIterator[Voice]:
 async def test_prompts_are_said_in_order(voice: Voice, stage: Stage) -> None:
     stage.go(3)
     for prompt, kind in ((Prompt.SENT, FALL), (Prompt.SENT, GAS), (Prompt.WELL_NOTED, None)):
-        voice.say(prompt, kind)
+        voice.say(prompt, kind, f"of-{kind}")
         await until(lambda: voice.health()["waiting"] == 0)
     await until(lambda: len(stage.ended) == 3)
     assert stage.ended == ["fall sent", "gas sent", "gateway well_noted"]
@@ -77,20 +77,20 @@ async def test_prompts_are_said_in_order(voice: Voice, stage: Stage) -> None:
 
 
 async def test_stale_states_are_not_said(voice: Voice, stage: Stage) -> None:
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await until(lambda: stage.began == ["fall raised"])
     for prompt in (Prompt.SENT, Prompt.UNREACHABLE, Prompt.RECEIVED):
-        voice.say(prompt, FALL)
+        voice.say(prompt, FALL, "of-fall")
     stage.go(5)
     await until(lambda: len(stage.ended) == 2)
     assert stage.ended == ["fall raised", "fall received"]
 
 
 async def test_an_alarm_breaks_off_what_is_said_and_goes_first(voice: Voice, stage: Stage) -> None:
-    voice.say(Prompt.SENT, GAS)
+    voice.say(Prompt.SENT, GAS, "of-gas")
     await until(lambda: stage.began == ["gas sent"])
-    voice.say(Prompt.RECEIVED, FALL)
-    voice.say(Prompt.RAISED, SMOKE)
+    voice.say(Prompt.RECEIVED, FALL, "of-fall")
+    voice.say(Prompt.RAISED, SMOKE, "of-smoke")
     await until(lambda: len(stage.began) == 2)
     stage.go(2)
     await until(lambda: len(stage.ended) == 3)
@@ -99,9 +99,9 @@ async def test_an_alarm_breaks_off_what_is_said_and_goes_first(voice: Voice, sta
 
 
 async def test_an_alarm_does_not_break_off_another_one(voice: Voice, stage: Stage) -> None:
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await until(lambda: stage.began == ["fall raised"])
-    voice.say(Prompt.RAISED, SMOKE)
+    voice.say(Prompt.RAISED, SMOKE, "of-smoke")
     await until(lambda: voice.health()["waiting"] == 1)
     await asyncio.sleep(0.02)  # ten times as long as the player takes to look for an overtaking
     stage.go(2)
@@ -110,15 +110,47 @@ async def test_an_alarm_does_not_break_off_another_one(voice: Voice, stage: Stag
 
 
 async def test_what_is_being_said_is_not_said_again(voice: Voice, stage: Stage) -> None:
-    voice.say(Prompt.RAISED, SMOKE)
+    voice.say(Prompt.RAISED, SMOKE, "of-smoke")
     await until(lambda: stage.began == ["smoke raised"])
-    voice.say(Prompt.RAISED, SMOKE)
+    voice.say(Prompt.RAISED, SMOKE, "of-smoke")
     await until(lambda: voice.health()["waiting"] == 0)
     stage.go()
     await until(lambda: voice.health()["said"] == 1)
-    voice.say(Prompt.RAISED, SMOKE)  # but a later one is said
+    voice.say(Prompt.RAISED, SMOKE, "of-smoke")  # but a later one is said
     stage.go()
     await until(lambda: voice.health()["said"] == 2)
+
+
+async def test_an_alarm_is_called_out_though_another_of_its_kind_is_already_with_the_centre(
+    voice: Voice, stage: Stage
+) -> None:
+    voice.say(Prompt.SENT, GAS, "other")
+    await until(lambda: stage.began == ["gas sent"])
+    voice.say(Prompt.UNREACHABLE, SMOKE, "kitchen")
+    voice.say(Prompt.SENT, SMOKE, "hall")
+    stage.go(3)
+    await until(lambda: len(stage.ended) == 3)
+    assert stage.ended == ["gas sent", "smoke unreachable", "smoke sent"]
+
+
+async def test_two_alarms_that_sound_alike_are_called_out_once(voice: Voice, stage: Stage) -> None:
+    voice.say(Prompt.RAISED, FALL, "fall")
+    await until(lambda: stage.began == ["fall raised"])
+    for alarm in ("kitchen", "hall"):
+        voice.say(Prompt.RAISED, SMOKE, alarm)
+    voice.say(Prompt.SENT, SMOKE, "kitchen")
+    await until(lambda: voice.health()["waiting"] == 2)
+    stage.go(3)
+    await until(lambda: len(stage.ended) == 3)
+    assert stage.ended == ["fall raised", "smoke raised", "smoke sent"]
+    voice.say(Prompt.RAISED, SMOKE, "kitchen")
+    await until(lambda: stage.began[-1] == "smoke raised")
+    voice.say(Prompt.RAISED, SMOKE, "hall")
+    voice.say(Prompt.SENT, FALL, "fall")
+    await until(lambda: voice.health()["waiting"] == 1)  # the player has looked whether it is overtaken
+    stage.go(2)
+    await until(lambda: len(stage.ended) == 5)
+    assert stage.ended[3:] == ["smoke raised", "fall sent"]
 
 
 async def test_a_player_that_hangs_holds_up_nobody_and_the_line_stays_bounded() -> None:
@@ -132,11 +164,11 @@ async def test_a_player_that_hangs_holds_up_nobody_and_the_line_stays_bounded() 
 
     stage = Hanging()
     voice = Voice(stage, "en")
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await until(lambda: bool(stage.began))
     began_s = time.perf_counter()
     for _ in range(10_000):
-        voice.say(Prompt.RAISED, SMOKE)
+        voice.say(Prompt.RAISED, SMOKE, "of-smoke")
     assert (time.perf_counter() - began_s) / 10_000 < 0.001
     assert voice.health()["waiting"] <= INBOX
     assert voice.health()["speaking"] == "fall raised"
@@ -148,13 +180,13 @@ async def test_a_player_that_hangs_holds_up_nobody_and_the_line_stays_bounded() 
 async def test_a_failing_device_is_told_in_the_health_and_forgotten_when_it_works(voice: Voice, stage: Stage) -> None:
     assert "reason" not in voice.health()
     stage.fails = True
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await until(lambda: "reason" in voice.health())
     assert voice.health()["reason"] == "the sound device is away"
     assert voice.health()["cure"] == "plug it in"
     stage.fails = False
     stage.go()
-    voice.say(Prompt.SENT, FALL)
+    voice.say(Prompt.SENT, FALL, "of-fall")
     await until(lambda: "reason" not in voice.health())
     assert voice.health()["said"] == 1
 
@@ -165,18 +197,18 @@ async def test_a_fault_in_the_player_is_told_and_not_raised() -> None:
             raise ZeroDivisionError("oops")
 
     voice = Voice(Broken(), "en")
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await until(lambda: "reason" in voice.health())
     assert "ZeroDivisionError" in voice.health()["reason"]
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await voice.close()
 
 
 async def test_closing_breaks_off(stage: Stage) -> None:
     voice = Voice(stage, "en")
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await until(lambda: bool(stage.began))
-    voice.say(Prompt.RAISED, SMOKE)
+    voice.say(Prompt.RAISED, SMOKE, "of-smoke")
     await voice.close()
     assert stage.ended == ["fall raised broken off"]
     assert stage.closed
@@ -185,7 +217,7 @@ async def test_closing_breaks_off(stage: Stage) -> None:
 async def test_a_prompt_becomes_sound_in_a_file(tmp_path: Path) -> None:
     began_mono_s = time.monotonic()
     voice = Voice.open(f"wav:{tmp_path / 'said.wav'}", "zh")
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     await until(lambda: (tmp_path / "said.wav.jsonl").exists())
     async with asyncio.timeout(15):
         while not voice.health()["said"]:
@@ -202,7 +234,7 @@ async def test_a_prompt_becomes_sound_in_a_file(tmp_path: Path) -> None:
 
 async def test_a_missing_sound_card_never_raises() -> None:
     voice = Voice.open("alsa:no-such-device", "en")
-    voice.say(Prompt.RAISED, FALL)
+    voice.say(Prompt.RAISED, FALL, "of-fall")
     async with asyncio.timeout(15):
         while "reason" not in voice.health():
             await asyncio.sleep(0.01)
