@@ -20,6 +20,7 @@ STEP_S = 0.05
 LATE_S = 5.0  # a sound device that is so far behind its own clock takes nothing any more
 MAX_GAP_S = 5.0
 HEADER_BYTES = 44
+SILENCE = bytes(round(0.1 * RATE_HZ) * FRAME_BYTES)
 
 
 class PlayerError(Exception):
@@ -37,6 +38,9 @@ class Player(Protocol):
     def play(self, samples: bytes, label: str, overtaken: Callable[[], bool]) -> bool:
         """Play to the end, or until overtaken: then False. Raises PlayerError."""
 
+    def probe(self, overtaken: Callable[[], bool]) -> bool:
+        """Try the device without a sound, by the way that every utterance takes. Returns and raises as play()."""
+
     def close(self) -> None: ...
 
 
@@ -46,6 +50,9 @@ class NoPlayer:
     def play(self, samples: bytes, label: str, overtaken: Callable[[], bool]) -> bool:
         return True
 
+    def probe(self, overtaken: Callable[[], bool]) -> bool:
+        return True
+
     def close(self) -> None:
         pass
 
@@ -53,13 +60,15 @@ class NoPlayer:
 class AlsaPlayer:
     """An `aplay` for each utterance: the device is free in between, and a stuck one can be killed."""
 
-    def __init__(self, device: str | None = None, program: str = "aplay") -> None:
+    def __init__(self, device: str | None = None, program: str = "aplay",
+                 mono_s: Callable[[], float] = time.monotonic) -> None:
         self._command = [program, "-q", "-t", "raw", "-f", "S16_LE", "-r", str(RATE_HZ), "-c", "1",
                          *(["-D", device] if device else [])]
         self._name = device or "default"
+        self._mono_s = mono_s
 
     def play(self, samples: bytes, label: str, overtaken: Callable[[], bool]) -> bool:
-        late_s = time.monotonic() + seconds(samples) + LATE_S
+        late_s = self._mono_s() + seconds(samples) + LATE_S
         try:
             aplay = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                      stderr=subprocess.PIPE)
@@ -72,7 +81,7 @@ class AlsaPlayer:
             while aplay.poll() is None:
                 if overtaken():
                     return False
-                if time.monotonic() > late_s:
+                if self._mono_s() > late_s:
                     raise PlayerError(f"the sound device {self._name} takes no sound", "check it with: aplay -l")
                 if feed.done:
                     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -90,6 +99,9 @@ class AlsaPlayer:
             aplay.wait()
             if aplay.stderr:
                 aplay.stderr.close()
+
+    def probe(self, overtaken: Callable[[], bool]) -> bool:
+        return self.play(SILENCE, "", overtaken)
 
     def close(self) -> None:
         pass
@@ -152,15 +164,25 @@ class WavPlayer:
             gap_s = min(MAX_GAP_S, max(0.0, began_mono_s - self._ended_mono_s))
             _append(file, bytes(round(gap_s * RATE_HZ) * FRAME_BYTES) + samples[:heard])
         except OSError as error:
-            raise PlayerError(f"{self._path} cannot be written ({error.strerror})",
-                              "set [voice] output to a file that may be written") from error
+            raise self._unwritable(error) from error
         self._ended_mono_s = self._mono_s()
         return whole
+
+    def probe(self, overtaken: Callable[[], bool]) -> bool:
+        try:
+            self._opened()
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return True
 
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _unwritable(self, error: OSError) -> PlayerError:
+        return PlayerError(f"{self._path} cannot be written ({error.strerror})",
+                           "set [voice] output to a file that may be written")
 
     def _opened(self) -> BinaryIO:
         if self._file is None:

@@ -2,6 +2,8 @@
 
 The caller and the thread share two things that need no lock: a bounded deque, in which a full one forgets its oldest,
 and a SimpleQueue that wakes the thread.
+
+The device is probed with a moment of silence before the first alarm needs it, and again every PROBE_S while it fails.
 """
 
 import asyncio
@@ -9,7 +11,7 @@ import logging
 import threading
 from collections import deque
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from gateway.model.finding import FindingKind
@@ -22,19 +24,21 @@ log = logging.getLogger(__name__)
 
 INBOX = 64
 CLOSE_S = 2.0
+PROBE_S = 180.0
 
 
 class Voice:
     """`say()` from one thread, any time; `health()` for `anju status`; `close()` at the end."""
 
-    def __init__(self, player: Player, language: str, output: str = "") -> None:
-        self._player, self._language, self._output = player, language, output
+    def __init__(self, player: Player, language: str, output: str = "", probe_s: float = PROBE_S) -> None:
+        self._player, self._language, self._output, self._probe_s = player, language, output, probe_s
         self._inbox: deque[Utterance] = deque(maxlen=INBOX)
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._closing = False
         self._waiting: Waiting = ()
         self._speaking: Utterance | None = None
-        self._fault: PlayerError | None = None
+        self._fault: PlayerError | None = None  # of the device
+        self._lack: PlayerError | None = None  # of clips: it stays
         self._said = self._broken_off = 0
         self._thread = threading.Thread(target=self._run, name="voice", daemon=True)
         self._thread.start()
@@ -54,8 +58,8 @@ class Voice:
             self._wake.put(None)
 
     def health(self) -> dict[str, Any]:
-        """What is said now, how much was said and broken off; `reason` and `cure` where the last utterance failed."""
-        speaking, fault = self._speaking, self._fault
+        """What is said now, how much was said and broken off; `reason` and `cure` where the device or clips fail."""
+        speaking, fault = self._speaking, self._fault or self._lack
         return {"output": self._output, "language": self._language, "speaking": _label(speaking) if speaking else None,
                 "waiting": len(self._waiting) + len(self._inbox), "said": self._said, "broken_off": self._broken_off,
                 **({"reason": fault.reason, "cure": fault.cure} if fault else {})}
@@ -72,9 +76,14 @@ class Voice:
         try:
             phrases = Phrases(self._language)
             if phrases.missing:
-                self._failed(PlayerError(f"the voice lacks {', '.join(phrases.missing)}", "install the gateway again"))
+                self._lack = PlayerError(f"the voice lacks {', '.join(phrases.missing)}", "install the gateway again")
+                log.error("voice incomplete reason=%r cure=%r", self._lack.reason, self._lack.cure)
+            self._probe()
             while not self._closing:
-                self._wake.get()
+                try:
+                    self._wake.get(timeout=None if self._fault is None else self._probe_s)
+                except Empty:
+                    self._probe()
                 self._take()
                 while self._waiting and not self._closing:
                     self._speaking, self._waiting = take(self._waiting)
@@ -87,6 +96,14 @@ class Voice:
         finally:
             self._player.close()
 
+    def _probe(self) -> None:
+        """Learn whether the device works; whatever there is to say goes before."""
+        try:
+            if self._player.probe(lambda: self._closing or bool(self._inbox)):
+                self._works()
+        except PlayerError as error:
+            self._failed(error)
+
     def _speak(self, utterance: Utterance, phrases: Phrases) -> None:
         try:
             whole = self._player.play(phrases.compose(utterance), _label(utterance), self._overtaken)
@@ -97,7 +114,10 @@ class Voice:
             self._said += 1
         else:
             self._broken_off += 1
-        if self._fault is not None and not phrases.missing:
+        self._works()
+
+    def _works(self) -> None:
+        if self._fault is not None:
             log.info("voice works again")
             self._fault = None
 

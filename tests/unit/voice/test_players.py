@@ -125,18 +125,50 @@ def test_a_device_that_fails_in_the_middle_is_a_failure_too(tmp_path: Path) -> N
         AlsaPlayer(None, program).play(os.urandom(1 << 18), "x", never)
 
 
-def test_a_device_that_takes_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(players, "LATE_S", 0.3)
-    began_s = time.monotonic()
-    with pytest.raises(PlayerError, match="takes no sound"):
-        AlsaPlayer(None, aplay(tmp_path, "exec sleep 60")).play(bytes(1 << 17), "x", never)
-    assert time.monotonic() - began_s < (1 << 17) / (RATE_HZ * FRAME_BYTES) + 2.0
+class Hasty:
+    """A clock that goes two seconds on each time somebody looks at it."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def mono_s(self) -> float:
+        self.looks += 1
+        return 2.0 * self.looks
 
 
-def test_a_device_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(players, "LATE_S", 0.2)
+@pytest.mark.parametrize(("body", "samples"), [
+    pytest.param("exec sleep 60", bytes(1 << 17), id="takes nothing"),  # more than a pipe holds
+    pytest.param("cat > /dev/null; exec sleep 60", SECOND[:3200], id="never ends"),
+])
+def test_a_device_that_takes_nothing_or_never_ends_is_given_up_in_time(
+    tmp_path: Path, body: str, samples: bytes
+) -> None:
+    clock = Hasty()
     with pytest.raises(PlayerError, match="takes no sound"):
-        AlsaPlayer(None, aplay(tmp_path, "cat > /dev/null; exec sleep 60")).play(SECOND[:3200], "x", never)
+        AlsaPlayer(None, aplay(tmp_path, body), clock.mono_s).play(samples, "x", never)
+    given_up_s = 2.0 * (clock.looks - 1)
+    assert 0 < given_up_s - len(samples) / (RATE_HZ * FRAME_BYTES) - players.LATE_S <= 2.0
+
+
+def test_a_probe_goes_the_way_of_an_utterance_and_is_silent(tmp_path: Path) -> None:
+    player = AlsaPlayer("hw:1", aplay(tmp_path, f'echo "$@" > {tmp_path}/args; exec cat > {tmp_path}/heard'))
+    assert player.probe(never)
+    heard = (tmp_path / "heard").read_bytes()
+    assert 0 < len(heard) / (RATE_HZ * FRAME_BYTES) < 0.5
+    assert not any(heard)
+    assert (tmp_path / "args").read_text().strip() == "-q -t raw -f S16_LE -r 16000 -c 1 -D hw:1"
+    with pytest.raises(PlayerError, match="No such device"):
+        AlsaPlayer("hw:7", aplay(tmp_path, 'echo "No such device" >&2; exit 1')).probe(never)
+
+
+def test_a_probe_of_a_file_opens_it_and_says_nothing(tmp_path: Path) -> None:
+    player = WavPlayer(tmp_path / "said.wav")
+    assert player.probe(never)
+    player.close()
+    assert frames_of(tmp_path / "said.wav") == b""
+    assert not (tmp_path / "said.wav.jsonl").exists()
+    with pytest.raises(PlayerError, match="cannot be written"):
+        WavPlayer(tmp_path / "none" / "said.wav").probe(never)
 
 
 def test_an_overtaken_utterance_is_cut_at_once(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class Stage:
         self.ended: list[str] = []
         self.fails = False
         self.closed = False
+        self.probes = 0
         self._go = threading.Semaphore(0)
 
     def play(self, samples: bytes, label: str, overtaken: Callable[[], bool]) -> bool:
@@ -37,6 +38,12 @@ class Stage:
                 self.ended.append(f"{label} broken off")
                 return False
         self.ended.append(label)
+        return True
+
+    def probe(self, overtaken: Callable[[], bool]) -> bool:
+        self.probes += 1
+        if self.fails:
+            raise PlayerError("the sound device is away", "plug it in")
         return True
 
     def close(self) -> None:
@@ -191,6 +198,54 @@ async def test_a_failing_device_is_told_in_the_health_and_forgotten_when_it_work
     assert voice.health()["said"] == 1
 
 
+async def test_a_device_that_is_away_is_told_before_the_first_alarm_and_looked_for_until_it_comes(
+    caplog: pytest.LogCaptureFixture
+) -> None:
+    stage = Stage()
+    stage.fails = True
+    voice = Voice(stage, "en", "alsa", probe_s=0.01)
+    await until(lambda: "reason" in voice.health())
+    assert (voice.health()["reason"], voice.health()["cure"]) == ("the sound device is away", "plug it in")
+    await until(lambda: stage.probes > 3)
+    stage.fails = False
+    await until(lambda: "reason" not in voice.health())
+    found = stage.probes
+    voice.say(Prompt.RAISED, FALL, "fall")
+    stage.go()
+    await until(lambda: voice.health()["said"] == 1)
+    await voice.close()
+    assert stage.probes == found, "a device that works is not probed"
+    assert [record.levelname for record in caplog.records if "voice silent" in record.message] == ["ERROR"]
+
+
+async def test_an_alarm_breaks_off_the_probe_and_a_start_waits_for_none() -> None:
+    class Slow(Stage):
+        def probe(self, overtaken: Callable[[], bool]) -> bool:
+            self.began.append("probe")
+            while not overtaken():
+                time.sleep(0.001)  # in the voice's own thread
+            self.ended.append("probe broken off")
+            return False
+
+    stage = Slow()
+    voice = Voice(stage, "en")
+    await until(lambda: stage.began == ["probe"])
+    voice.say(Prompt.RAISED, FALL, "fall")
+    stage.go()
+    await until(lambda: stage.ended == ["probe broken off", "fall raised"])
+    await voice.close()
+
+
+async def test_without_a_sound_card_the_health_says_so_unasked() -> None:
+    voice = Voice.open("alsa:no-such-device", "en")
+    async with asyncio.timeout(15):
+        while "reason" not in voice.health():
+            await asyncio.sleep(0.01)
+    assert "no-such-device" in voice.health()["reason"] or "aplay" in voice.health()["reason"]
+    assert voice.health()["cure"]
+    await voice.close()
+
+
 async def test_a_fault_in_the_player_is_told_and_not_raised() -> None:
     class Broken(Stage):
         def play(self, samples: bytes, label: str, overtaken: Callable[[], bool]) -> bool:
@@ -216,12 +271,9 @@ async def test_closing_breaks_off(stage: Stage) -> None:
 
 async def test_a_prompt_becomes_sound_in_a_file(tmp_path: Path) -> None:
     began_mono_s = time.monotonic()
-    voice = Voice.open(f"wav:{tmp_path / 'said.wav'}", "zh")
+    voice = Voice(WavPlayer(tmp_path / "said.wav", lambda seconds: None), "zh")
     voice.say(Prompt.RAISED, FALL, "of-fall")
-    await until(lambda: (tmp_path / "said.wav.jsonl").exists())
-    async with asyncio.timeout(15):
-        while not voice.health()["said"]:
-            await asyncio.sleep(0.05)
+    await until(lambda: voice.health()["said"] == 1)
     await voice.close()
     told = json.loads((tmp_path / "said.wav.jsonl").read_text())
     assert told["said"] == "fall raised"
@@ -248,3 +300,18 @@ def test_the_output_chooses_the_player() -> None:
     assert player_for("alsa:hw:1,0")._name == "hw:1,0"  # type: ignore[attr-defined]
     assert isinstance(player_for("wav:/tmp/x.wav"), WavPlayer)
     assert isinstance(player_for("none"), NoPlayer)
+
+
+async def test_missing_clips_are_told_for_as_long_as_they_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.voice.phrases._clips", lambda: tmp_path)
+    stage = Stage()
+    voice = Voice(stage, "en")
+    await until(lambda: stage.probes == 1)
+    voice.say(Prompt.RAISED, FALL, "fall")
+    stage.go()
+    await until(lambda: voice.health()["said"] == 1)
+    assert "lacks" in voice.health()["reason"]
+    assert voice.health()["cure"] == "install the gateway again"
+    await voice.close()
