@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.config import read
+from gateway.cli import DEFAULT_CONFIG_FILE
+from gateway.config import ConfigForbidden, read
 from gateway.config.schema import Gateway
 
 ANSWER_S = 10.0
@@ -38,13 +39,18 @@ class Refused(ClientError):
 def control_socket(config: Path) -> Path:
     """Where the gateway of this configuration listens. Raises ConfigError where the file cannot be read.
 
-    A file that is no good TOML does not stop us: the gateway may well be running on its last good configuration.
+    A file that is no good TOML does not stop us: the gateway may well be running on its last good configuration. Nor do
+    the rights of the default file, which only root and the service may read: a technician may ask the gateway all the
+    same, and it listens at the usual place.
     """
+    run_dir = Gateway(id="any").run_dir
     try:
-        gateway = tomllib.loads(read(config)).get("gateway", {})
-        run_dir = Path(gateway["run_dir"])
-    except (tomllib.TOMLDecodeError, AttributeError, KeyError, TypeError):
-        run_dir = Gateway(id="any").run_dir
+        run_dir = Path(tomllib.loads(read(config))["gateway"]["run_dir"])
+    except ConfigForbidden:
+        if config != Path(DEFAULT_CONFIG_FILE):
+            raise
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        pass
     return run_dir / "control.sock"
 
 

@@ -21,7 +21,8 @@ def commands(catalogue: "Catalogue") -> typer.Typer:
 
     @app.command()
     def check(
-        file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Default: --config.")] = None,
+        file: Annotated[
+            Path | None, typer.Argument(metavar="[FILE]", readable=False, help="Default: --config.")] = None,
         config: ConfigFile = DEFAULT_CONFIG,
         as_json: AsJson = False,
     ) -> None:
@@ -33,11 +34,12 @@ def commands(catalogue: "Catalogue") -> typer.Typer:
         try:
             found = load(path, *catalogue())
         except ConfigError as error:
+            count = f"{len(error.problems)} problem{'s' * (len(error.problems) != 1)}"
             if as_json:
-                screen.print_json({"ok": False, "file": str(path), "problems": error.problems})
+                screen.print_json({"ok": False, "file": str(path), "problems": error.problems, "error": count,
+                                   "cure": "do what stands last in each problem"})
                 raise typer.Exit(1) from None
-            count = len(error.problems)
-            screen.fail(str(error), f"{count} problem{'s' * (count != 1)}", 1)
+            screen.fail(str(error), count, 1)
         if as_json:
             screen.print_json({"ok": True, "file": str(path), "problems": [], "devices": sorted(found.devices),
                                "buses": sorted(found.buses)})

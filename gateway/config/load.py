@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.config.conflicts import conflicts
 from gateway.config.convert import convert, unknown
-from gateway.config.errors import ConfigError
+from gateway.config.errors import ConfigError, ConfigForbidden
 from gateway.config.files import unreadable
 from gateway.config.schema import City, Config, Detect, Device, Gateway, Voice
 
@@ -23,9 +23,11 @@ _SECTIONS = ("gateway", "city", "voice", "detect", "bus", "devices")
 
 
 def read(path: Path) -> str:
-    """Text of the configuration file. Raises ConfigError."""
+    """Text of the configuration file. Raises ConfigError, ConfigForbidden where only the rights are missing."""
     try:
         return path.read_text(encoding="utf-8")
+    except PermissionError as error:
+        raise ConfigForbidden(path, [f"cannot be read ({error.strerror}): use sudo"]) from error
     except OSError as error:
         cure = "give --config FILE, or write one (docs/configuration.md has an example)"
         raise ConfigError(path, [f"cannot be read ({error.strerror}): {cure}"]) from error
