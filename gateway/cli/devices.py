@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -48,8 +48,8 @@ def commands(catalogue: "Catalogue") -> typer.Typer:
         """
         own = context.get_parameter_source("config")
         path = config if own is not None and own.name == "COMMANDLINE" else context.obj
-        Adding(path, catalogue, ask=not yes and not as_json, more=more or []).run(
-            bus, seconds, pick, name, driver, room, yes, as_json)
+        Adding(path, catalogue, ask=not yes and not as_json, as_json=as_json, more=more or []).run(
+            bus, seconds, pick, name, driver, room, yes)
 
     return app
 
@@ -59,7 +59,7 @@ def listed(config: Path, as_json: bool) -> None:
     from gateway.cli import screen
     from gateway.cli.devices_table import devices
 
-    with screen.gateway(config) as client:
+    with screen.gateway(config, as_json) as client:
         result = client.ask("devices")
         if as_json:
             screen.print_json(result)
@@ -70,28 +70,32 @@ def listed(config: Path, as_json: bool) -> None:
 class Adding:
     """One `anju devices add`. `ask`: there is somebody to answer questions; `more`: settings as TOML, KEY=VALUE."""
 
-    def __init__(self, path: Path, catalogue: "Catalogue", ask: bool, more: list[str]) -> None:
-        self._path, self._catalogue, self._ask, self._more = path, catalogue, ask, more
+    def __init__(self, path: Path, catalogue: "Catalogue", ask: bool, as_json: bool, more: list[str]) -> None:
+        self._path, self._catalogue, self._ask, self._as_json, self._more = path, catalogue, ask, as_json, more
 
     def run(
         self, bus: str | None, seconds: float, pick: str | None, name: str | None, driver: str | None, room: str | None,
-        yes: bool, as_json: bool,
+        yes: bool,
     ) -> None:
         from gateway.cli import addition, screen
         from gateway.cli.client import ClientError
         from gateway.config import read
 
         own = self._own_settings()
-        with screen.gateway(self._path) as client:
+        self._check_rights()
+        with screen.gateway(self._path, self._as_json) as client:
             before = read(self._path)
-            found, deaf = self._discover(client, bus, seconds, quiet=as_json)
+            buses = [bus] if bus else sorted(client.ask("status")["buses"])
+            found, deaf = self._discover(client, buses, seconds)
             for device in found:
                 device["configured"] = addition.configured(before, device["settings"])
-            if as_json and pick is None:
+            if self._as_json and pick is None:
                 screen.print_json({"found": found, "unavailable": deaf})
                 return
-            if not as_json:
+            if not self._as_json:
                 self._show(found, deaf)
+            if not found:
+                self._nothing(buses, deaf)
             chosen = self._chosen(found, pick)
             driver = driver or chosen["driver"] or self._driver(chosen["bus"])
             taken = self._taken(before)
@@ -102,23 +106,23 @@ class Adding:
             more = addition.block(name, driver, room, chosen["settings"] | own)
             after = addition.added(before, more)
             if name in taken:
-                screen.fail(f"there is a device {name!r} already", "give another --name", 1)
+                self._fail(f"there is a device {name!r} already", "give another --name")
             if wrong := addition.mistakes(before, after, name, self._path, *self._catalogue()):
                 cure = f"nothing was written; give what is missing with --set KEY=VALUE. It would have been:\n\n{more}"
-                screen.fail("\n".join(wrong), cure, 1)
+                self._fail("\n".join(wrong), cure)
             out = screen.console()
-            if not as_json:
+            if not self._as_json:
                 out.print(more)
             if self._ask and not typer.confirm(f"Add this to {self._path}?", default=True):
                 raise typer.Exit(1)
             if not yes and not self._ask:
-                screen.fail("nothing was written", "confirm with --yes", 1)
+                self._fail("nothing was written", "confirm with --yes")
             self._write(after)
             try:
                 reloaded = client.ask("reload", RELOAD_S)
             except ClientError as error:
-                screen.fail(f"{name} is written, but the gateway does not use it yet: {error.reason}", error.cure, 1)
-        if as_json:
+                self._fail(f"{name} is written, but the gateway does not use it yet: {error.reason}", error.cure)
+        if self._as_json:
             screen.print_json({"added": name, "block": more, "reload": reloaded})
             return
         out.print(f"added {name}: the gateway uses it now, see `anju devices`", style="green")
@@ -126,15 +130,15 @@ class Adding:
             out.print(f"changes in {', '.join(reloaded['needs_restart'])} wait for a restart", style="yellow")
 
     def _discover(
-        self, client: "Client", bus: str | None, seconds: float, quiet: bool
+        self, client: "Client", buses: list[str], seconds: float
     ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-        """Look on one bus or on all; return what was found, the likeliest first, and the buses that could not look."""
+        """Look on these buses; return what was found, the likeliest first, and the buses that could not look."""
         from gateway.cli import screen
         from gateway.cli.client import Refused
 
         found, deaf = [], []
-        for name in [bus] if bus else sorted(client.ask("status")["buses"]):
-            if not quiet:
+        for name in buses:
+            if not self._as_json:
                 screen.console().print(f"looking on {name} for {seconds:g} s ...", style="dim")
             try:
                 seen = client.ask("discover", seconds + PATIENCE_S, bus=name, seconds=seconds)
@@ -149,10 +153,10 @@ class Adding:
         from gateway.cli import screen
 
         out = screen.console()
-        for bus in deaf:
+        for bus in deaf if found else []:
             out.print(f"{bus['bus']}: {bus['reason']}: {bus['cure']}", style="yellow")
         if not found:
-            screen.fail("nothing was found", "put the device into its pairing mode, bring it near, and try again", 1)
+            return
         table = screen.plain_table("#", "bus", "name", "driver", "settings", "about")
         known = ("number", "bus", "name", "driver", "settings", "configured", "address")
         for device in found:
@@ -164,64 +168,81 @@ class Adding:
                           screen.facts(device["settings"]), about, style=style)
         out.print(table)
 
+    def _nothing(self, buses: list[str], deaf: list[dict[str, str]]) -> NoReturn:
+        """End where nothing was found: a bus that could not look is to be mended before anything else is tried."""
+        if not buses:
+            self._fail("the gateway has no bus to look on", "configure one, for example [bus.ble], and try again")
+        if len(deaf) == 1:
+            self._fail(f"{deaf[0]['bus']}: {deaf[0]['reason']}", deaf[0]["cure"])
+        if deaf:
+            self._fail("\n".join(f"{bus['bus']}: {bus['reason']}: {bus['cure']}" for bus in deaf), "then try again")
+        self._fail("nothing was found", "put the device into its pairing mode, bring it near, and try again")
+
     def _chosen(self, found: list[dict[str, Any]], pick: str | None) -> dict[str, Any]:
         """The device that --pick means, the only one there is, or the one that the technician names."""
-        from gateway.cli import screen
-
         fresh = [device for device in found if not device["configured"]]
         if pick is None and not self._ask:
             likely = [device for device in fresh if device["driver"]] or fresh
             if len(likely) == 1:
                 return likely[0]
-            screen.fail(f"{len(likely)} new devices were found", "name one with --pick", 1)
+            self._fail(f"{len(likely)} new devices were found", "name one with --pick")
         if pick is None:
             if not fresh:
-                screen.fail("nothing new was found", "all that was found is configured already", 1)
+                self._fail("nothing new was found", "all that was found is configured already")
             pick = typer.prompt("Which one (number)", default=str(fresh[0]["number"]))
         meant = [device for device in found if pick.lower() in _marks(device)]
         if len(meant) != 1:
             told = "was not found" if not meant else f"means {len(meant)} devices"
-            screen.fail(f"{pick!r} {told}", "give a number or an address out of the table", 1)
+            self._fail(f"{pick!r} {told}", "give a number or an address out of the table")
         return meant[0]
 
     def _driver(self, bus: str) -> str:
         """Ask for the driver of a device that the bus does not know."""
-        from gateway.cli import screen
-
         drivers, _ = self._catalogue()
         choices = sorted(name for name, (on, _) in drivers.items() if on == bus)
         if not self._ask:
-            screen.fail("the bus cannot tell what this device is", f"give --driver, one of {', '.join(choices)}", 1)
+            self._fail("the bus cannot tell what this device is", f"give --driver, one of {', '.join(choices)}")
         return str(typer.prompt(f"Driver, one of {', '.join(choices)}"))
+
+    def _check_rights(self) -> None:
+        """End at once where the file could not be written in the end."""
+        import os
+
+        folder = self._path.parent
+        if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            self._fail(f"you may not change {self._path}: `anju devices add` needs root", "use sudo anju devices add")
 
     def _own_settings(self) -> dict[str, Any]:
         """The settings given with --set."""
         import tomllib
 
-        from gateway.cli import screen
 
         try:
             return tomllib.loads("\n".join(self._more))
         except tomllib.TOMLDecodeError as error:
-            screen.fail(f"--set: {error}", "write KEY=VALUE as in the file, for example --set 'poll_s=0.5'", 1)
+            self._fail(f"--set: {error}", "write KEY=VALUE as in the file, for example --set 'poll_s=0.5'")
 
     def _taken(self, text: str) -> Collection[str]:
         import tomllib
 
-        from gateway.cli import screen
 
         try:
             return set(tomllib.loads(text).get("devices", {}))
         except tomllib.TOMLDecodeError as error:
-            screen.fail(f"{self._path}: not valid TOML: {error}", "mend that place first (`anju config check`)", 1)
+            self._fail(f"{self._path}: not valid TOML: {error}", "mend that place first (`anju config check`)")
+
+    def _fail(self, reason: str, cure: str) -> NoReturn:
+        from gateway.cli import screen
+
+        screen.fail(reason, cure, 1, as_json=self._as_json)
 
     def _write(self, text: str) -> None:
-        from gateway.cli import addition, screen
+        from gateway.cli import addition
 
         try:
             addition.write(self._path, text)
         except OSError as error:
-            screen.fail(f"{self._path} cannot be written ({error.strerror})", "use sudo; nothing was changed", 1)
+            self._fail(f"{self._path} cannot be written ({error.strerror})", "use sudo; nothing was changed")
 
 
 def _marks(device: dict[str, Any]) -> set[str]:

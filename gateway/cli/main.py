@@ -4,10 +4,11 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from gateway import __version__
 from gateway.cli import CONFIG_VARIABLE, DEFAULT_CONFIG_FILE
 
 if TYPE_CHECKING:
@@ -64,8 +65,16 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
 
     app = typer.Typer(name="anju", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+    def version(wanted: bool) -> None:
+        if wanted:
+            print(f"anju {__version__}")
+            raise typer.Exit
+
     @app.callback()
-    def about() -> None:
+    def about(
+        version: Annotated[
+            bool, typer.Option("--version", callback=version, is_eager=True, help="Show the version and end.")] = False,
+    ) -> None:
         """The gateway of an in-home care kit: run it, look at it, add devices to it, test it."""
 
     app.command("status")(status.status)

@@ -13,7 +13,7 @@ def outbox(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     """What still waits for the city, lane by lane, and how old the oldest of it is."""
     from gateway.cli import screen
 
-    with screen.gateway(config) as client:
+    with screen.gateway(config, as_json) as client:
         result = client.ask("outbox")
         if as_json:
             screen.print_json(result)

@@ -71,8 +71,11 @@ def print_json(value: Any, *, lines: bool = False) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=None if lines else 2), flush=True)
 
 
-def fail(reason: str, cure: str, code: int) -> NoReturn:
-    """Say on stderr what went wrong and what to do, and end with this exit code."""
+def fail(reason: str, cure: str, code: int, *, as_json: bool = False) -> NoReturn:
+    """Say on stderr what went wrong and what to do, or print it as JSON; end with this exit code."""
+    if as_json:
+        print_json({"error": reason, "cure": cure}, lines=True)
+        raise typer.Exit(code)
     screen = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     screen.print(reason, style="bold red")
     if cure:
@@ -81,13 +84,14 @@ def fail(reason: str, cure: str, code: int) -> NoReturn:
 
 
 @contextmanager
-def gateway(config: Path) -> Iterator[Client]:
+def gateway(config: Path, as_json: bool) -> Iterator[Client]:
     """A client of the gateway that runs with this configuration; whatever it cannot do ends the command."""
     try:
         yield Client(control_socket(config))
     except ConfigError as error:
-        fail(str(error), "", 2)
+        reason, _, cure = str(error).rpartition(": ")
+        fail(reason, cure, 2, as_json=as_json)
     except ClientError as error:
-        fail(error.reason, error.cure, error.code)
+        fail(error.reason, error.cure, error.code, as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None

@@ -12,7 +12,7 @@ def status(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None
     """What works, what does not, and what to do about it."""
     from gateway.cli import screen
 
-    with screen.gateway(config) as client:
+    with screen.gateway(config, as_json) as client:
         result = client.ask("status")
         if as_json:
             screen.print_json(result)

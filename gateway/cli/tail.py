@@ -11,7 +11,7 @@ def tail(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
     from gateway.cli import screen
 
-    with screen.gateway(config) as client:
+    with screen.gateway(config, as_json) as client:
         out = screen.console()
         for fact in client.stream("tail"):
             if as_json:

@@ -1,12 +1,16 @@
 """`anju test alarm`: an alarm the whole way to the centre and back."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 
 WORDS = {"raised": "raised by the gateway", "sent": "sent: the broker has it", "received": "received by the centre"}
+GONE = ("the gateway went away before the centre had answered",
+        "look at its log: journalctl -u anju; the alarm stays in the outbox until the city has it")
+CANCELLED = ("the test alarm was cancelled before the centre had answered",
+             "run it again and press no button meanwhile")
 PATIENCE_S = 5.0  # on top of the gateway's own limit, so that its reason is heard, not our impatience
 
 test = typer.Typer(no_args_is_help=True, help="Test the way to the centre.")
@@ -31,7 +35,7 @@ def alarm(
 
     steps = []
     failure = None
-    with screen.gateway(config) as client:
+    with screen.gateway(config, as_json) as client:
         out = screen.console()
         try:
             for step in client.stream("test_alarm", seconds + PATIENCE_S, seconds=seconds):
@@ -44,11 +48,14 @@ def alarm(
                 raise
             failure = error
     received = any(step["state"] == "received" for step in steps)
+    reason, cure = (failure.reason, failure.cure) if failure else CANCELLED if _last(steps) == "cancelled" else GONE
     if as_json:
-        screen.print_json({"received": received, "steps": steps,
-                           **({"error": failure.reason, "cure": failure.cure} if failure else {})})
+        told = {"received": received, "steps": steps}
+        screen.print_json(told if received else told | {"error": reason, "cure": cure})
         raise typer.Exit(0 if received else 1)
     if not received:
-        reason, cure = (failure.reason, failure.cure) if failure else (
-            "the test ended before the centre had answered", "look at `anju status`, then try again")
         screen.fail(reason, cure, 1)
+
+
+def _last(steps: list[dict[str, Any]]) -> str | None:
+    return steps[-1]["state"] if steps else None

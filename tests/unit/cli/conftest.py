@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from gateway.cli.main import commands
 from tests.unit.cli.desk import Desk, serving

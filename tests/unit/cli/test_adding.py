@@ -1,5 +1,6 @@
 """`anju devices add`: what is found, what is written, and what is never written."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,45 @@ def test_a_file_that_is_no_toml_is_left_alone(shell: Shell, desk: Desk, tmp_path
 def test_nothing_found_is_told_with_what_to_do(shell: Shell, air: dict[str, Any]):
     air["zigbee"] = [[]]
     assert "pairing mode" in shell(*ADD, "--bus", "zigbee", "--yes", code=1).stderr
+
+
+def test_a_bus_that_cannot_look_is_told_with_its_own_cure_alone(shell: Shell):
+    result = shell(*ADD, "--bus", "modbus", "--yes", code=1)
+    assert result.stderr.split("\n")[:2] == ["modbus: the line is not open yet", "  try again"]
+    assert "pairing mode" not in result.output
+
+
+def test_where_one_bus_found_nothing_the_one_that_could_not_look_is_to_be_mended_first(
+    shell: Shell, air: dict[str, Any]
+):
+    air["ble"], air["zigbee"] = [[]], refused("the stick is gone", "plug it in")
+    text = shell(*ADD, "--yes", code=1).stderr
+    assert "modbus: the line is not open yet: try again" in text
+    assert "zigbee: the stick is gone: plug it in" in text
+    assert "pairing mode" not in text
+
+
+def test_a_gateway_without_a_bus_is_told_to_get_one(shell: Shell, desk: Desk):
+    desk.answers["status"] = [a_status(buses={})]
+    assert "configure one, for example [bus.ble]" in shell(*ADD, "--yes", code=1).stderr
+
+
+def test_who_may_not_change_the_configuration_is_told_before_anything_is_searched(
+    shell: Shell, desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    result = shell(*ADD, "--yes", code=1)
+    assert "needs root" in result.stderr
+    assert "use sudo anju devices add" in result.stderr
+    assert desk.asked == []
+
+
+def test_failures_are_json_for_programs(shell: Shell, air: dict[str, Any]):
+    assert shell.json(*ADD, "--bus", "modbus", "--pick", "1", code=1) == {
+        "error": "modbus: the line is not open yet", "cure": "try again"}
+    assert shell.json(*ADD, "--bus", "zigbee", "--pick", "1", code=1) == {
+        "error": "nothing was written", "cure": "confirm with --yes"}
+    assert "write KEY=VALUE" in shell.json(*ADD, "--set", "inputs", code=1)["cure"]
 
 
 def test_a_gateway_that_refuses_to_reload_is_told_and_the_file_stays(shell: Shell, desk: Desk):

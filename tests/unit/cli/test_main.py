@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import __version__
 from gateway.cli.main import build, daemon
 from tests.unit.cli.conftest import Shell, catalogue
 from tests.unit.detect.wrist import Wrist
@@ -73,7 +74,19 @@ def test_every_mistake_is_listed_and_the_exit_code_is_1(shell: Shell, tmp_path: 
     for words in ("gateway.id", "city.host: missing", "did you mean port?", "did you mean polar?", "4 problems"):
         assert words in text
     told = shell.json("config", "check", bad, code=1)
-    assert (told["ok"], len(told["problems"])) == (False, 4)
+    assert (told["ok"], len(told["problems"]), told["error"]) == (False, 4, "4 problems")
+
+
+def test_the_version_is_told(shell: Shell):
+    assert shell("--version").stdout == f"anju {__version__}\n"
+
+
+def test_a_strict_check_opens_the_files_that_the_configuration_names(shell: Shell, tmp_path: Path):
+    text = shell.config.read_text().replace("[bus", f'key_file = "{tmp_path}/key"\n[bus')
+    shell.config.write_text(text)
+    assert "city.key_file" in shell("config", "check", code=1).stderr
+    (tmp_path / "key").touch()
+    shell("config", "check")
 
 
 def test_without_a_verb_the_verbs_are_listed(shell: Shell):

@@ -3,11 +3,14 @@
 import json
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
+from gateway.cli.client import control_socket
 from gateway.cli.outbox import age_s
 from gateway.cli.screen import age
+from gateway.config import ConfigForbidden
 from tests.unit.cli.conftest import Shell
 from tests.unit.cli.desk import BOOT_ID, Desk, a_device, a_status, refused
 
@@ -20,6 +23,36 @@ def test_a_gateway_that_does_not_run_is_told_with_its_cure_and_exit_code_2(shell
     assert "the gateway is not running" in result.stderr
     assert "systemctl start anju" in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_failures_are_json_for_programs_with_the_same_exit_code(shell: Shell, verb: tuple[str, ...]):
+    told = shell.json(*verb, code=2)
+    assert told["error"].startswith("the gateway is not running")
+    assert "systemctl start anju" in told["cure"]
+    assert shell.json(*verb, "--config", "/nowhere/anju.toml", code=2) == {
+        "error": "/nowhere/anju.toml: cannot be read (No such file or directory)",
+        "cure": "give --config FILE, or write one (docs/configuration.md has an example)"}
+
+
+@pytest.fixture
+def forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every configuration may be read by root alone."""
+    def read_text(path: Path, **_: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+
+
+@pytest.mark.usefixtures("forbidden")
+def test_a_technician_who_may_not_read_the_default_configuration_finds_the_gateway_at_its_usual_place():
+    assert control_socket(Path("/etc/anju/anju.toml")) == Path("/run/anju/control.sock")
+
+
+@pytest.mark.usefixtures("forbidden")
+def test_a_configuration_that_was_named_must_be_readable():
+    with pytest.raises(ConfigForbidden, match=r"Permission denied.*use sudo"):
+        control_socket(Path("/home/pi/anju.toml"))
 
 
 def test_a_socket_that_a_dead_gateway_left_behind_is_no_running_gateway(shell: Shell):

@@ -24,14 +24,20 @@ def test_a_centre_that_does_not_answer_is_exit_code_1_and_the_steps_until_then_a
     assert "look at the city" in result.stderr
 
 
-def test_a_stream_that_ends_before_the_centre_answered_is_no_success(shell: Shell, desk: Desk):
+def test_a_gateway_that_dies_meanwhile_is_told(shell: Shell, desk: Desk):
     desk.answers["test_alarm"] = [RAISED, SENT]
-    assert "before the centre had answered" in shell("test", "alarm", code=1).stderr
+    result = shell("test", "alarm", code=1)
+    assert "sent: the broker has it" in result.stdout
+    assert "the gateway went away before the centre had answered" in result.stderr
+    assert "journalctl -u anju" in result.stderr
+    assert shell.json("test", "alarm", code=1)["error"] == "the gateway went away before the centre had answered"
 
 
 def test_an_alarm_that_was_cancelled_before_the_centre_had_it_is_no_success(shell: Shell, desk: Desk):
     desk.answers["test_alarm"] = [RAISED, {"state": "cancelled", "after_ms": 900}]
-    assert "cancelled" in shell("test", "alarm", code=1).stdout
+    result = shell("test", "alarm", code=1)
+    assert "cancelled" in result.stdout
+    assert "the test alarm was cancelled" in result.stderr
 
 
 def test_json_tells_the_steps_and_whether_it_was_received(shell: Shell, desk: Desk):
