@@ -28,6 +28,7 @@ Rules
     its reminder starts again. Nothing is said for it only because the gateway started.
  6. The resident hears an alarm's kind, not which alarm it is: that the centre has it is said only once every open alarm
     of that kind is received, with the last of them to become so.
+ 6. A close that comes while a repeat is on its way is not obeyed: the centre has not seen that somebody pressed again.
 """
 
 import math
@@ -212,8 +213,8 @@ def _unanswered(alarms: Alarms, kind: FindingKind) -> bool:
 
 
 def _closed(alarms: Alarms, id_: str, by: str, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
-    """The centre's word ends an alarm in any state."""
-    if id_ not in alarms:
+    """The centre's word ends an alarm in any state, but not a repeat that it cannot have seen (rule 6)."""
+    if id_ not in alarms or (alarms[id_].awaits and alarms[id_].state is not AlarmState.RECEIVED):
         return alarms, []
     return _ended(alarms, alarms[id_], AlarmState.CLOSED, EventType.ALARM_CLOSED, Prompt.CLOSED, now, rules, by=by)
 

@@ -156,6 +156,8 @@ class Pipeline:
             if command.target not in self._alarms:
                 return CommandResult(command.id, Answer.DONE, "no such alarm is open: nothing to do")
             self.keeper.submit(self._decide(life.Closed(command.target, command.id)))
+            if command.target in self._alarms:
+                return CommandResult(command.id, Answer.REJECTED, "somebody pressed again: look at the newest event")
         return CommandResult(command.id, Answer.DONE)
 
     def test_alarm(self) -> str:

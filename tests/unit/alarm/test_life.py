@@ -106,6 +106,15 @@ def test_a_repeat_of_a_received_alarm_is_received_only_when_the_centre_has_the_r
     assert said(world.received("id-1/1")) == [("received", "sos")]
 
 
+def test_a_close_does_not_end_a_repeat_that_the_centre_has_not_seen(world: World):
+    world.find(FindingKind.SOS)
+    world.received()
+    world.find(FindingKind.SOS)
+    assert world.close() == []
+    world.received("id-1/1")
+    assert types(world.close()) == ["alarm.closed"]
+
+
 def test_an_unanswered_repeat_is_told_as_unreachable(world: World):
     world.find(FindingKind.SOS)
     world.received()

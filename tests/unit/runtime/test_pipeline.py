@@ -139,6 +139,17 @@ async def test_the_citys_command_closes_and_a_second_one_does_nothing(tmp_path: 
         assert (await b.kinds()).count(EventType.ALARM_CLOSED) == 1
 
 
+async def test_a_close_over_a_newer_press_is_refused_with_its_reason(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await taken(b, Press(Button.SOS))
+        alarm = b.pipeline.alarms()[0]
+        b.pipeline.received([alarm.id])
+        await taken(b, Press(Button.SOS))
+        result = await b.pipeline.obey(Command("c1", Verb.CLOSE_ALARM, alarm.id, 2e9))
+        assert (result.outcome, "pressed again" in result.words) == ("rejected", True)
+        assert b.pipeline.alarms()[0].id == alarm.id
+
+
 async def test_open_alarms_survive_a_restart_without_a_word(tmp_path: Path) -> None:
     async with bench(tmp_path) as b:
         await taken(b, Press(Button.SOS))
