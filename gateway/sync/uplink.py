@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config.schema import City
+from gateway.model.command import Command
 from gateway.model.event import Event, Lane
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Row, Store, StoreError
@@ -70,6 +71,7 @@ class Uplink:
         self._windows: list[Window] = []
         self._in_flight = 0
         self._progress_s = 0.0
+        self._refused = ""  # the retained command last seen; a topic holds one
         store.on_append(self._appended)
 
     def offer(self, events: Sequence[Event]) -> None:
@@ -240,7 +242,9 @@ class Uplink:
             try:
                 if message.topic == acks:
                     await self._acknowledged(wire.decode_ack(message.payload))
-                elif message.topic == commands and not message.retained:  # a retained command is of unknown age
+                elif message.topic == commands and message.retained:
+                    self._refuse(wire.decode_command(message.payload))
+                elif message.topic == commands:
                     await self._commands.receive(message.payload)
                 else:
                     self._tally.garbage += 1
@@ -249,6 +253,14 @@ class Uplink:
                 log.warning("refused topic=%s reason=%r", message.topic, str(error))
             except StoreError as error:  # the city repeats what it got no answer to
                 log.warning("not kept topic=%s reason=%r", message.topic, str(error))
+
+    def _refuse(self, retained: Command) -> None:
+        """A retained command is of unknown age. It comes again at every connection: logged once."""
+        self._tally.garbage += 1
+        if retained.id != self._refused:
+            self._refused = retained.id
+            log.warning("refused a retained command id=%s cure=%r", retained.id,
+                        "have the city's integrator publish commands without retain, and clear this one")
 
     async def _acknowledged(self, ack: wire.Ack) -> None:
         lane = ack.of_lane

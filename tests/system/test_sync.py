@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import aiomqtt
+import pytest
 
 from gateway.model.command import Outcome
 from gateway.model.event import Lane
@@ -231,14 +232,25 @@ async def test_a_command_is_not_judged_without_a_clock(tmp_path: Path) -> None:
         await there.until("c1.done")
 
 
-async def test_a_retained_command_is_refused(tmp_path: Path) -> None:
+async def test_a_retained_command_is_refused_at_every_connection_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     order = {"id": "old", "verb": "close_alarm", "target": "alarm-1", "expires_s": time.time() + 600}
     async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port):
         async with aiomqtt.Client(HOST, broker.port) as stranger:
             await stranger.publish(f"anju/v1/{GATEWAY}/down/command", json.dumps(order), qos=1, retain=True)
-        async with flat(tmp_path / "state", broker.port) as home:
+        proxy = Proxy(HOST, broker.port)
+        await proxy.start()
+        async with flat(tmp_path / "state", proxy.port) as home:
             await home.until(lambda: home.uplink.health()["garbage"] == 1)
+            await proxy.cut()
+            await home.until(lambda: not home.uplink.health()["connected"])
+            await proxy.heal()
+            await home.until(lambda: home.uplink.health()["garbage"] == 2)
             assert home.commands == []
+        await proxy.close()
+    (told,) = [record.message for record in caplog.records if "retained" in record.message]
+    assert "id=old" in told
 
 
 async def test_a_broker_of_mqtt_3_1_1_alone_serves_as_well(tmp_path: Path) -> None:

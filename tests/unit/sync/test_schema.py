@@ -57,6 +57,14 @@ def test_the_document_is_not_stale() -> None:
     assert DOCUMENT.read_text("utf-8") == schema.text(), "run: python -m gateway.sync.schema --write docs/asyncapi.yaml"
 
 
+def test_the_limits_of_an_acknowledgement_stand_in_the_protocol() -> None:
+    ack = msgspec.json.schema(wire.Ack)["$defs"]["Ack"]["properties"]
+    words = PROTOCOL.read_text("utf-8").replace("\n", " ")
+    assert f"At most {wire.MAX_ACK_BYTES} bytes" in words
+    assert f"`epoch` has {ack['epoch']['minLength']} to {ack['epoch']['maxLength']} characters" in words
+    assert f"`id` at most {ack['id']['maxLength']}" in words
+
+
 def test_every_reference_of_the_document_leads_somewhere() -> None:
     document = yaml.safe_load(DOCUMENT.read_text("utf-8"))
 
