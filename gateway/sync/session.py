@@ -144,12 +144,12 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def connect(city: City, client_id: str, check_dates: bool, first: aiomqtt.ProtocolVersion
-                  ) -> AsyncIterator[Session]:
+async def connect(city: City, client_id: str, check_dates: bool, first: aiomqtt.ProtocolVersion,
+                  connack_s: float = CONNACK_S) -> AsyncIterator[Session]:
     """Connect with MQTT version `first`, or with the other one where the broker refuses it. Raises SessionError."""
     secrets = await asyncio.to_thread(credentials.read, city, check_dates)
     for version in (first, V311 if first is V5 else V5):
-        client = _client(city, client_id, secrets, version)
+        client = _client(city, client_id, secrets, version, connack_s)
         try:
             await _enter(client)
         except aiomqtt.MqttError as error:
@@ -172,7 +172,8 @@ async def connect(city: City, client_id: str, check_dates: bool, first: aiomqtt.
     raise await _explain(city, secrets, last) from last
 
 
-def _client(city: City, client_id: str, secrets: credentials.Credentials, version: aiomqtt.ProtocolVersion) -> _Client:
+def _client(city: City, client_id: str, secrets: credentials.Credentials, version: aiomqtt.ProtocolVersion,
+            connack_s: float) -> _Client:
     client = _Client(
         city.host,
         city.port,
@@ -181,7 +182,7 @@ def _client(city: City, client_id: str, secrets: credentials.Credentials, versio
         identifier=client_id,
         protocol=version,
         clean_session=True if version is V311 else None,
-        timeout=CONNACK_S,
+        timeout=connack_s,
         keepalive=KEEPALIVE_S,
         tls_context=secrets.tls,
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # else an alarm may wait 40 ms for a delayed ACK

@@ -20,7 +20,7 @@ from gateway.sync import wire
 from gateway.sync.commands import Commands, Obey
 from gateway.sync.errors import NoAnswer, SessionError
 from gateway.sync.pause import pause_s
-from gateway.sync.session import V5, VERSION_NAME, Session, connect
+from gateway.sync.session import CONNACK_S, V5, VERSION_NAME, Session, connect
 from gateway.sync.volatile import VolatileOutbox
 from gateway.sync.window import Window, waits
 
@@ -49,7 +49,8 @@ class Uplink:
 
     def __init__(self, store: Store, city: City, gateway: str, *, now: Callable[[], Stamp], rng: Callable[[], float],
                  on_sent: Tell, on_received: Tell, on_command: Obey,
-                 sleep: Callable[[float], Awaitable[object]] = asyncio.sleep, answer_s: float = ANSWER_S) -> None:
+                 sleep: Callable[[float], Awaitable[object]] = asyncio.sleep, answer_s: float = ANSWER_S,
+                 connack_s: float = CONNACK_S) -> None:
         self._store = store
         self._city = city
         self._gateway = gateway
@@ -57,6 +58,7 @@ class Uplink:
         self._rng = rng
         self._sleep = sleep
         self._answer_s = answer_s
+        self._connack_s = connack_s
         self._on_sent = on_sent
         self._on_received = on_received
         self._commands = Commands(store, now, on_command, sleep)
@@ -161,7 +163,7 @@ class Uplink:
 
     async def _converse(self) -> None:
         check_dates = self._now().quality is not ClockQuality.UNSET
-        async with connect(self._city, self._gateway, check_dates, self._version) as session:
+        async with connect(self._city, self._gateway, check_dates, self._version, self._connack_s) as session:
             await session.subscribe(wire.ack_topic(self._gateway), wire.command_topic(self._gateway))
             self._begin(session)
             async with asyncio.TaskGroup() as group:

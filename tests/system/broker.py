@@ -181,8 +181,8 @@ class Flat:
 
 
 @asynccontextmanager
-async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, clock: FlatClock | None = None,
-               outcome: Outcome = Outcome.DONE, **settings: Any) -> AsyncIterator[Flat]:
+async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, connack_s: float = 10.0,
+               clock: FlatClock | None = None, outcome: Outcome = Outcome.DONE, **settings: Any) -> AsyncIterator[Flat]:
     """A gateway's store and uplink on a broker, running until the context ends."""
     city_settings = City(**({"host": HOST, "port": broker_port, "tls": False} | settings))
     sent: list[str] = []
@@ -205,7 +205,7 @@ async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, clock:
     store = await Store.open(folder)
     try:
         uplink = Uplink(store, city_settings, GATEWAY, now=clock.now, rng=random.random, on_sent=tell(sent),
-                        on_received=tell(received), on_command=obey, answer_s=answer_s)
+                        on_received=tell(received), on_command=obey, answer_s=answer_s, connack_s=connack_s)
         running = asyncio.create_task(uplink.run())
         try:
             yield Flat(store, uplink, clock, sent, received, commands, changed)

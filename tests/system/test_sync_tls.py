@@ -118,7 +118,7 @@ def _mosquitto_hash(name: str, password: str) -> str:
 
 async def test_an_unreachable_broker_is_told_and_found_when_it_comes(tmp_path: Path) -> None:
     port = free_port()
-    async with flat(tmp_path / "state", port) as home:
+    async with flat(tmp_path / "state", port, answer_s=1.0) as home:  # the broker may be there before its city
         health = await home.until_state("unreachable")
         assert "Connection refused" in health["reason"]
         assert "internet connection" in health["cure"]
@@ -174,17 +174,22 @@ async def test_a_broker_that_forbids_the_topics_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_peer_that_accepts_and_never_answers_is_told_and_can_be_left_at_once(tmp_path: Path) -> None:
-    release = asyncio.Event()
+    release, connected = asyncio.Event(), asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
         await release.wait()
         writer.close()
 
     server = await asyncio.start_server(say_nothing, HOST, 0)
     async with server:
-        async with flat(tmp_path / "state", server.sockets[0].getsockname()[1]) as home:
-            await home.until_state("unreachable", timeout_s=15)
-            assert "does not answer" in home.uplink.health()["reason"]
+        port = server.sockets[0].getsockname()[1]
+        async with flat(tmp_path / "told", port, connack_s=0.2) as home:
+            health = await home.until_state("unreachable")
+            assert "does not answer" in health["reason"]
+        connected.clear()
+        async with flat(tmp_path / "left", port):
+            await connected.wait()
             left_s = time.monotonic()
         assert time.monotonic() - left_s < 3.0
         release.set()
