@@ -55,6 +55,7 @@ class Flat:
     broker: Mosquitto
     city: CityHandle
     programs: dict[str, Program]
+    environment: dict[str, str]
 
     async def do(self, whom: str, op: str, /, **arguments: Any) -> dict[str, Any]:
         return await control.call(self.folder / f"{whom}.sock", op, **arguments)
@@ -127,4 +128,4 @@ async def flat(folder: Path, config: str = BASE + PANEL, *, state: Path | None =
         stack.push_async_callback(gateway.program.stop)
         if start:
             await gateway.start()
-        yield Flat(folder, gateway, broker, town, programs)
+        yield Flat(folder, gateway, broker, town, programs, environment)
