@@ -93,7 +93,7 @@ class Board:
                 async with asyncio.timeout(WATCH_S):
                     await self._news.wait()
             except TimeoutError:
-                return {"changes": [], "number": self._number}
+                return {"changes": [], "number": after}  # not the newest: what came since the time was up is untold
         changes = [change for change in self._changes if change[0] > after]
         if changes and changes[0][0] != after + 1:
             raise RuntimeError(f"{changes[0][0] - after - 1} changes came too fast for this board: press more slowly")
