@@ -85,7 +85,7 @@ async def _demo(home: Home, board: Board, scenario: str, as_json: bool) -> dict[
         return await _shown(board, as_json, Play(home, board).run, keys=Play.KEYS)
 
 
-async def _shown(board: Board, quiet: bool, run: Story, keys: str = "") -> dict[str, Any]:
+async def _shown(board: Board, quiet: bool, run: Story, keys: tuple[str, ...] = ()) -> dict[str, Any]:
     """Run a story; show its board meanwhile: live on a terminal, line by line elsewhere, not at all when `quiet`."""
     if not quiet and sys.stdout.isatty():
         with Live(Screen(board, keys), screen=True, refresh_per_second=8):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 KEPT = 200
+FAILED, MISSED = "that failed:", "MISSED"  # lines with these are shown whole
 
 
 @dataclass

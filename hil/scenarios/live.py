@@ -6,13 +6,14 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 from hil.resources.process import rss_mb
-from hil.scenarios.board import Board
-from hil.scenarios.city import CityWatch, cause_mono_s
+from hil.scenarios.board import FAILED, Board
+from hil.scenarios.city import CityWatch, Event, cause_mono_s
 from hil.scenarios.follow import tail, voice
 from hil.scenarios.technician import add_zigbee
 from hil.strategies.home import CANCEL_PIN, FLAT_INPUT, SOS_PIN, Home
@@ -21,10 +22,14 @@ MOVES = ("walk", "sit_down", "clap", "sitting")
 
 
 class Play:
-    """One live session; ends with q or Ctrl-C."""
+    """One live session; ends with q or Ctrl-C.
 
-    KEYS: ClassVar[str] = ("s SOS   i I am fine   f fall   m smoke   d door   w move   a bracelet away/back   "
-                           "c cut/heal link   k kill   q quit")
+    What a key does runs beside all else. A key pressed again waits for its own last doing, so that a door that is
+    opened and shut ends shut; a measurement holds up nothing.
+    """
+
+    KEYS: ClassVar[tuple[str, ...]] = ("s SOS", "i I am fine", "f fall", "m smoke", "d door", "w move",
+                                       "a bracelet away/back", "c cut/heal link", "k kill", "q quit")
 
     def __init__(self, home: Home, board: Board) -> None:
         self._home, self._board = home, board
@@ -32,6 +37,8 @@ class Play:
         self._away = self._cut = self._smoke = self._door_open = False
         self._ieee: dict[str, str] = {}
         self._moves = 0
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # of each key; a Lock is fair
+        self._tasks: set[asyncio.Task[None]] = set()
         self._does: dict[str, Callable[[], Awaitable[None]]] = {
             "s": self._sos, "i": self._fine, "f": self._fall, "m": self._smoke_alarm, "d": self._door,
             "w": self._walk, "a": self._range, "c": self._link,
@@ -42,25 +49,33 @@ class Play:
         """Start the gateway and do what the keys say until q."""
         await self._home.gateway.start()
         self._board.did(f"gateway ready after {self._home.gateway.start_s:.2f} s")
-        followers = [asyncio.create_task(self._city.run()), asyncio.create_task(tail(self._home.gateway, self._board)),
-                     asyncio.create_task(voice(self._home.spoken, self._board)),
-                     asyncio.create_task(self._facts()), asyncio.create_task(self._guarded(self._add_zigbee))]
-        try:
+        async with asyncio.TaskGroup() as self._group:
+            for following in (self._city.run(), tail(self._home.gateway, self._board),
+                              voice(self._home.spoken, self._board), self._facts(), self._guarded(self._add_zigbee)):
+                self._go(following)
             async with _keys() as keys:
                 while (key := await keys.get()) != "q":
                     if act := self._does.get(key):
-                        await self._guarded(act)
-        finally:
-            for task in followers:
+                        self._go(self._guarded(self._in_turn, key, act))
+            for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*followers, return_exceptions=True)
         return {}
 
-    async def _guarded(self, act: Callable[[], Awaitable[None]]) -> None:
-        try:
+    def _go(self, what: Coroutine[Any, Any, None]) -> None:
+        """Let it run until it ends or the demo does."""
+        task = self._group.create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _in_turn(self, key: str, act: Callable[[], Awaitable[None]]) -> None:
+        async with self._turns[key]:
             await act()
+
+    async def _guarded(self, act: Callable[..., Awaitable[None]], *given: Any) -> None:
+        try:
+            await act(*given)
         except Exception as error:  # noqa: BLE001 - a key that fails is shown, the demo goes on
-            self._board.did(f"that failed: {error}")
+            self._board.did(f"{FAILED} {error or type(error).__name__}")
 
     async def _facts(self) -> None:
         while True:
@@ -135,13 +150,19 @@ class Play:
         self._board.did(f"gateway back after {time.monotonic() - began_s:.1f} s")
 
     async def _timed(self, name: str, kind: str, cause: Awaitable[dict[str, Any]]) -> None:
-        """Measure from the cause to the city's commit, if it comes while the link is up."""
+        """Cause it; measure beside all else how long it takes to the city's commit, if the link is up."""
         mark = self._city.mark()
-        answer = await cause
+        caused_s = cause_mono_s(await cause)
         if not self._cut:
-            event = await self._city.wait(kind, lambda e: e["type"].startswith("anju.alarm.r")
-                                          and e["data"]["kind"] == kind, mark, 15.0)
-            self._board.took(name, event["committed_mono_s"] - cause_mono_s(answer))
+            self._go(self._guarded(self._measured, name, kind, caused_s, mark))
+
+    async def _measured(self, name: str, kind: str, caused_s: float, mark: int) -> None:
+        def of_this_cause(event: Event) -> bool:
+            return bool(event["type"] in ("anju.alarm.raised", "anju.alarm.repeated")
+                        and event["data"]["kind"] == kind and int(event["monotonicms"]) >= int(caused_s * 1000))
+
+        event = await self._city.wait(kind, of_this_cause, mark, 15.0)
+        self._board.took(name, event["committed_mono_s"] - caused_s)
 
 
 @asynccontextmanager

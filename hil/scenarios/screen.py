@@ -1,6 +1,6 @@
 """The demo's screen: a Board, drawn with rich."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.layout import Layout
@@ -8,11 +8,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from hil.scenarios.board import Board
+from hil.scenarios.board import FAILED, MISSED, Board
 
-HEAD_ROWS, FOOT_ROWS = 3, 7
+FRAME_ROWS, FRAME_COLUMNS, FOOT_ROWS = 2, 4, 7
+_GAP = "   "
 _COLOURS = (
-    ("MISSED", "bold red"), ("FALL", "bold red"), ("SOS", "bold red"), ("ALARM", "bold red"), ("smoke", "bold red"),
+    (FAILED, "bold red"), (MISSED, "bold red"),
+    ("FALL", "bold red"), ("SOS", "bold red"), ("ALARM", "bold red"), ("smoke", "bold red"),
     ("received", "green"), ("closed", "green"), ("up", "green"), ("raised", "red"), ("sent", "yellow"),
     ("lost", "yellow"), ("silent", "yellow"), ("blind", "yellow"), ("cut", "yellow"), ("killed", "magenta"),
 )
@@ -21,22 +23,25 @@ _COLOURS = (
 class Screen:
     """Draws the board at whatever size the terminal has."""
 
-    def __init__(self, board: Board, keys: str = "") -> None:
+    def __init__(self, board: Board, keys: Sequence[str] = ()) -> None:
         self._board, self._keys = board, keys
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         layout = Layout()
-        height = (options.height or console.height) - HEAD_ROWS - FOOT_ROWS - 2
-        layout.split_column(Layout(self._head(), size=HEAD_ROWS), Layout(name="columns"),
+        head = Text(f"Anju 安居{_GAP}{self._board.title}", style="bold", no_wrap=True, overflow="ellipsis")
+        keys = rows(self._keys, options.max_width - FRAME_COLUMNS)
+        for row in keys:
+            head.append(f"\n{row}", style="not bold cyan")
+        head_rows = 1 + len(keys) + FRAME_ROWS
+        inside = (options.max_width // 3 - FRAME_COLUMNS,
+                  max((options.height or console.height) - head_rows - FOOT_ROWS - FRAME_ROWS, 1))
+        layout.split_column(Layout(Panel(head, border_style="dim"), size=head_rows), Layout(name="columns"),
                             Layout(self._foot(), size=FOOT_ROWS))
         layout["columns"].split_row(
-            Layout(_column("The home", self._board.home, height, "cyan")),
-            Layout(_column("The gateway decides", self._board.gateway, height, "blue")),
-            Layout(_column("The city has", self._board.city, height, "green")))
+            Layout(_column(console, "The home", self._board.home, inside, "cyan")),
+            Layout(_column(console, "The gateway decides", self._board.gateway, inside, "blue")),
+            Layout(_column(console, "The city has", self._board.city, inside, "green")))
         yield layout
-
-    def _head(self) -> Panel:
-        return Panel(Text(f"Anju 安居   {self._board.title}", style="bold"), border_style="dim", subtitle=self._keys)
 
     def _foot(self) -> Layout:
         foot = Layout()
@@ -52,9 +57,22 @@ class Screen:
         return foot
 
 
-def _column(title: str, lines: Iterable[str], height: int, colour: str) -> Panel:
-    text = Text(no_wrap=True, overflow="ellipsis")
-    for line in list(lines)[-max(height, 1):]:
-        style = next((style for word, style in _COLOURS if word in line), "")
-        text.append(line + "\n", style=style)
-    return Panel(text, title=title, border_style=colour)
+def rows(words: Iterable[str], width: int) -> list[str]:
+    """Put words side by side, in as many rows of `width` as they need; no word is broken."""
+    found: list[str] = []
+    for word in words:
+        if found and len(found[-1]) + len(_GAP) + len(word) <= width:
+            found[-1] += _GAP + word
+        else:
+            found.append(word)
+    return found
+
+
+def _column(console: Console, title: str, lines: Iterable[str], inside: tuple[int, int], colour: str) -> Panel:
+    """The newest lines that fit `inside` (columns, rows): a failure whole, everything else in one row."""
+    width, height = inside
+    shown: list[Text] = []
+    for line in list(lines)[-height:]:
+        text = Text(line, style=next((style for word, style in _COLOURS if word in line), ""))
+        shown += text.wrap(console, width)[:height] if FAILED in line or MISSED in line else [text]
+    return Panel(Text("\n", no_wrap=True, overflow="ellipsis").join(shown[-height:]), title=title, border_style=colour)

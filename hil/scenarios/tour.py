@@ -18,7 +18,7 @@ from typing import Any
 
 from hil.resources.process import rss_mb
 from hil.scenarios import floor, limits
-from hil.scenarios.board import Board
+from hil.scenarios.board import MISSED, Board
 from hil.scenarios.city import CityWatch, Event, Missing, alarm, cause_mono_s
 from hil.scenarios.follow import tail, voice
 from hil.scenarios.technician import ZIGBEE, add_zigbee
@@ -69,7 +69,7 @@ class Tour:
             text = f"{step.__name__.strip('_')}: {type(error).__name__}: {error}"
             self._missed.append(text)
             self._not_come += isinstance(error, Missing)
-            self._board.did(f"MISSED {text}")
+            self._board.did(f"{MISSED} {text}")
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
