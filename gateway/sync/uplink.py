@@ -22,12 +22,12 @@ from gateway.sync.errors import NoAnswer, SessionError
 from gateway.sync.pause import pause_s
 from gateway.sync.session import CONNACK_S, V5, VERSION_NAME, Session, connect
 from gateway.sync.volatile import VolatileOutbox
-from gateway.sync.window import Window, waits
+from gateway.sync.window import Window
 
 log = logging.getLogger(__name__)
 
-ANSWER_S = 20.0  # without an acknowledgement for so long everything unsettled is sent again
-ROUNDS = 3  # and after so many rounds the connection itself is doubted
+ANSWER_S = 20.0  # a lane without an acknowledgement for so long is sent again
+ROUNDS = 3  # and after so many rounds, with no other lane acknowledged either, the connection itself is doubted
 STORE_RETRY_S = 5.0
 
 Tell = Callable[[Sequence[str]], None]
@@ -72,7 +72,7 @@ class Uplink:
         self._error: SessionError | StoreError | None = None
         self._windows: list[Window] = []
         self._in_flight = 0
-        self._progress_s = 0.0
+        self._answered_s = 0.0  # when the city last acknowledged anything that was news
         self._refused = ""  # the retained command last seen; a topic holds one
         store.on_append(self._appended)
 
@@ -90,10 +90,10 @@ class Uplink:
     def health(self) -> dict[str, Any]:
         """What `anju status` shows, JSON-able."""
         counts = self._store.counts()
-        error = self._error
+        error = self._trouble()
         return {
             "connected": self._session is not None,
-            "state": self._state(),
+            "state": self._state(error),
             "since_mono_s": self._since_s,
             "broker": f"{self._city.host}:{self._city.port}",
             "tls": self._city.tls,
@@ -110,10 +110,10 @@ class Uplink:
             "cure": error.cure if error else "",
         }
 
-    def _state(self) -> str:
-        if isinstance(self._error, SessionError):
-            return self._error.state
-        if self._error is not None:
+    def _state(self, error: SessionError | StoreError | None) -> str:
+        if isinstance(error, SessionError):
+            return error.state
+        if error is not None:
             return "store_unusable"
         return "connecting" if self._session is None else "connected"
 
@@ -174,7 +174,7 @@ class Uplink:
     def _begin(self, session: Session) -> None:
         self._tally.reconnects += 1
         self._session, self._version, self._error = session, session.version, None
-        self._since_s = self._progress_s = self._now().mono_s
+        self._since_s = self._answered_s = self._now().mono_s
         self._windows = [Window(self._volatile.epoch), Window(self._store.epoch)]
         self._in_flight = 0
         self._wake.set()
@@ -211,12 +211,11 @@ class Uplink:
 
     def _admitted(self, place: int, rows: list[Row], free: int) -> list[Row]:
         """Keep of what was read what the window lets through, row by row."""
-        if not waits(self._windows):
-            self._progress_s = self._now().mono_s  # the city's time to answer begins
+        now_s = self._now().mono_s
         admitted: list[Row] = []
         for row in rows:
             if row.lane in self._windows[place].open_lanes(free - len(admitted)):
-                self._windows[place].departed(row.lane, row.seq)
+                self._windows[place].departed(row.lane, row.seq, now_s)
                 admitted.append(row)
         return admitted
 
@@ -268,36 +267,43 @@ class Uplink:
         lane = ack.of_lane
         source = self._volatile if ack.epoch == self._volatile.epoch else self._store
         ids = await source.settle(ack.epoch, lane, ack.upto, ack.id)
+        now_s = self._now().mono_s
         for window in self._windows:
-            if window.epoch == ack.epoch and window.settled(lane, ack.upto):
-                self._progress_s = self._now().mono_s
-        if isinstance(self._error, NoAnswer):
-            self._error = None
+            fits = window.epoch == ack.epoch and (ids or ack.upto <= window.highest[lane])
+            if fits and window.settled(lane, ack.upto, now_s):
+                self._answered_s = now_s
         if ids:
             self._tally.received += len(ids)
             self._on_received(ids)
         self._wake.set()
 
     async def _watch(self) -> None:
-        """Send again what got no acknowledgement in time; doubt the connection when that does not help."""
-        rounds = 0
+        """Send again, lane by lane, what got no acknowledgement in time; doubt the connection when that is no help."""
         while True:
             await self._sleep(self._answer_s / 4)
             now_s = self._now().mono_s
-            if not waits(self._windows) or now_s - self._progress_s < self._answer_s:
-                rounds = rounds if waits(self._windows) else 0
-                continue
-            rounds += 1
-            silence = NoAnswer(f"the city's application has acknowledged nothing for {self._answer_s * rounds:.0f} s",
-                               "tell the city's platform: its broker works, its application does not answer")
-            if rounds == ROUNDS:
-                raise silence
-            self._error = silence
-            self._progress_s = now_s
-            self._tally.resent_rounds += 1
-            for window in self._windows:
-                window.rewind()
-            self._wake.set()
+            again = [(lane, window) for lane in Lane for window in self._windows
+                     if window.overdue(lane, now_s, self._answer_s)]
+            for lane, window in again:
+                window.rewind(lane)
+                if window.rounds[lane] >= ROUNDS and now_s - self._answered_s >= self._answer_s * ROUNDS:
+                    raise self._silence(lane, window)
+            if again:
+                self._tally.resent_rounds += 1
+                self._wake.set()
+
+    def _silence(self, lane: Lane, window: Window) -> NoAnswer:
+        waited_s = self._answer_s * window.rounds[lane]
+        name = lane.name.lower()
+        return NoAnswer(f"the city's application has acknowledged nothing of lane {name} for {waited_s:.0f} s",
+                        "tell the city's platform: its broker works, its application does not answer")
+
+    def _trouble(self) -> SessionError | StoreError | None:
+        """The worst of what is wrong now: the session, a lane without an answer (alarms first), the store."""
+        if isinstance(self._error, SessionError):
+            return self._error
+        silent = [(lane, window) for lane in Lane for window in self._windows if window.rounds[lane]]
+        return self._silence(*silent[0]) if silent else self._error
 
 
 def _first(group: BaseExceptionGroup[SessionError]) -> SessionError:

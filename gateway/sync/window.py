@@ -3,9 +3,10 @@
 Two limits at once: `slots`, how many may be on their way to the broker without a PUBACK (the broker sets it), of which
 RESERVED are for alarms alone; and PER_LANE, how many a lane may have at the city without an acknowledgement. So behind
 any backlog an alarm waits for no more than the bytes already in the socket.
+
+Each lane waits for its own acknowledgements: what the city says of events tells nothing of an alarm that it never got.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.model.event import Lane
@@ -21,6 +22,10 @@ class Window:
     epoch: str
     published: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))
     unsettled: dict[Lane, list[int]] = field(default_factory=lambda: {lane: [] for lane in Lane})
+    highest: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # ever published in this session
+    answered: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # acknowledged in this session
+    since_s: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(Lane, 0.0))  # progress or departure
+    rounds: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # sent again, without an answer
 
     def open_lanes(self, free_slots: int) -> dict[Lane, int]:
         """Return the lanes that may send, each with the number after which it goes on."""
@@ -30,24 +35,29 @@ class Window:
             if len(self.unsettled[lane]) < PER_LANE and free_slots > (0 if lane is Lane.ALARM else RESERVED)
         }
 
-    def departed(self, lane: Lane, seq: int) -> None:
+    def departed(self, lane: Lane, seq: int, now_s: float) -> None:
+        if not self.unsettled[lane]:
+            self.since_s[lane] = now_s  # the city's time to answer begins
         self.published[lane] = seq
+        self.highest[lane] = max(self.highest[lane], seq)
         self.unsettled[lane].append(seq)
 
-    def settled(self, lane: Lane, upto: int) -> bool:
+    def settled(self, lane: Lane, upto: int, now_s: float) -> bool:
         """Note an acknowledgement; tell whether it was news."""
-        before = len(self.unsettled[lane])
+        if upto <= self.answered[lane]:
+            return False
+        self.answered[lane], self.since_s[lane], self.rounds[lane] = upto, now_s, 0
+        self.published[lane] = max(self.published[lane], upto)
         self.unsettled[lane] = [seq for seq in self.unsettled[lane] if seq > upto]
-        return len(self.unsettled[lane]) < before
+        return True
 
-    def rewind(self) -> None:
-        """Let everything that is not settled depart again."""
-        for lane, seqs in self.unsettled.items():
-            if seqs:
-                self.published[lane] = seqs[0] - 1
-                self.unsettled[lane] = []
+    def overdue(self, lane: Lane, now_s: float, answer_s: float) -> bool:
+        """Tell whether the lane has waited for an acknowledgement for `answer_s`."""
+        return bool(self.unsettled[lane]) and now_s - self.since_s[lane] >= answer_s
 
-
-def waits(windows: Iterable[Window]) -> bool:
-    """Tell whether anything was sent that the city has not acknowledged."""
-    return any(seqs for window in windows for seqs in window.unsettled.values())
+    def rewind(self, lane: Lane) -> None:
+        """Let everything of the lane that is not settled depart again: another round."""
+        self.rounds[lane] += 1
+        if self.unsettled[lane]:
+            self.published[lane] = self.unsettled[lane][0] - 1
+            self.unsettled[lane] = []

@@ -114,6 +114,36 @@ async def test_an_acknowledgement_lost_on_its_way_is_asked_for_again(tmp_path: P
         assert await there.ids() == ["a"]
 
 
+async def test_an_alarm_that_the_city_lost_is_sent_again_though_events_are_acknowledged(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, aiomqtt.Client(HOST, broker.port) as there, \
+            flat(tmp_path / "state", broker.port, answer_s=1.0) as home:
+        await there.subscribe("anju/v1/+/up/+", qos=1)
+        copies = 0
+
+        async def lossy_city() -> None:
+            nonlocal copies
+            async for message in there.messages:
+                told = json.loads(bytes(message.payload))
+                copies += told["lane"] == "alarm"
+                if told["lane"] == "event" or copies > 1:
+                    ack = {key: told[key] for key in ("epoch", "lane", "id")} | {"upto": int(told["sequence"])}
+                    await there.publish(f"anju/v1/{GATEWAY}/down/ack", json.dumps(ack), qos=1)
+
+        serving = asyncio.create_task(lossy_city())
+        await home.store.append([event("alarm", Lane.ALARM)])
+        flowing = 0
+        while "alarm" not in home.received:
+            assert flowing < 100, "never sent again"
+            await home.store.append([event(f"e{flowing}")])
+            await home.until(lambda: f"e{flowing}" in home.received)  # noqa: B023 - awaited at once
+            flowing += 1
+            await asyncio.sleep(0.1)
+        assert copies == 2
+        assert home.uplink.health()["reconnects"] == 1
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
 async def test_a_stalled_link_is_left_and_a_new_one_made(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port):
         proxy = Proxy(HOST, broker.port)

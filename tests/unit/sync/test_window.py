@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gateway.model.event import Lane
 from gateway.sync.pause import CALM_CAP_S, URGENT_CAP_S, pause_s
 from gateway.sync.volatile import CAPACITY, VolatileOutbox
-from gateway.sync.window import PER_LANE, RESERVED, Window, waits
+from gateway.sync.window import PER_LANE, RESERVED, Window
 from tests.unit.sync.kit import event
 
 
@@ -21,27 +21,48 @@ def test_the_last_slots_are_for_alarms() -> None:
 def test_a_lane_full_of_unacknowledged_rows_waits_and_the_others_do_not() -> None:
     window = Window("x")
     for seq in range(1, PER_LANE + 1):
-        window.departed(Lane.TELEMETRY, seq)
+        window.departed(Lane.TELEMETRY, seq, 0.0)
     assert set(window.open_lanes(16)) == {Lane.ALARM, Lane.EVENT}
-    assert window.settled(Lane.TELEMETRY, 1)
+    assert window.settled(Lane.TELEMETRY, 1, 0.0)
     assert window.open_lanes(16)[Lane.TELEMETRY] == PER_LANE
 
 
 def test_an_acknowledgement_is_news_only_once() -> None:
     window = Window("x")
-    window.departed(Lane.EVENT, 1)
-    assert window.settled(Lane.EVENT, 1)
-    assert not window.settled(Lane.EVENT, 1)
+    window.departed(Lane.EVENT, 1, 0.0)
+    assert window.settled(Lane.EVENT, 1, 0.0)
+    assert not window.settled(Lane.EVENT, 1, 0.0)
 
 
 def test_rewinding_goes_back_to_the_first_row_without_acknowledgement() -> None:
     window = Window("x")
     for seq in range(4, 9):
-        window.departed(Lane.EVENT, seq)
-    window.settled(Lane.EVENT, 5)
-    window.rewind()
+        window.departed(Lane.EVENT, seq, 0.0)
+    window.settled(Lane.EVENT, 5, 0.0)
+    window.rewind(Lane.EVENT)
     assert window.open_lanes(16)[Lane.EVENT] == 5
-    assert not waits([window])
+    assert not window.overdue(Lane.EVENT, 1e9, 20.0)
+
+
+def test_each_lane_waits_for_its_own_acknowledgements() -> None:
+    window = Window("x")
+    window.departed(Lane.ALARM, 1, 0.0)
+    for seq in range(1, 9):
+        window.departed(Lane.EVENT, seq, seq * 5.0)
+        window.settled(Lane.EVENT, seq, seq * 5.0)
+    assert not window.overdue(Lane.ALARM, 19.9, 20.0)
+    assert window.overdue(Lane.ALARM, 20.0, 20.0)
+    assert not window.overdue(Lane.EVENT, 1e9, 20.0)
+
+
+def test_an_acknowledgement_between_two_rounds_is_news() -> None:
+    window = Window("x")
+    window.departed(Lane.ALARM, 1, 0.0)
+    window.rewind(Lane.ALARM)
+    assert window.rounds[Lane.ALARM] == 1
+    assert window.settled(Lane.ALARM, 1, 21.0)
+    assert window.rounds[Lane.ALARM] == 0
+    assert window.open_lanes(16)[Lane.ALARM] == 1
 
 
 @given(st.lists(st.sampled_from(["depart", "settle", "rewind"]), max_size=60))
@@ -49,12 +70,12 @@ def test_every_row_departs_and_none_before_its_turn(steps: list[str]) -> None:
     window, settled = Window("x"), 0
     for step in steps:
         if step == "depart" and Lane.EVENT in window.open_lanes(16):
-            window.departed(Lane.EVENT, window.open_lanes(16)[Lane.EVENT] + 1)
+            window.departed(Lane.EVENT, window.open_lanes(16)[Lane.EVENT] + 1, 0.0)
         elif step == "settle" and window.unsettled[Lane.EVENT]:
             settled = window.unsettled[Lane.EVENT][0]
-            window.settled(Lane.EVENT, settled)
+            window.settled(Lane.EVENT, settled, 0.0)
         elif step == "rewind":
-            window.rewind()
+            window.rewind(Lane.EVENT)
         assert window.published[Lane.EVENT] - len(window.unsettled[Lane.EVENT]) == settled
         assert len(window.unsettled[Lane.EVENT]) <= PER_LANE
 
