@@ -119,7 +119,7 @@ async def test_a_city_with_a_strange_certificate_is_refused_and_the_alarm_waits(
     config = BASE.replace("tls = false", f'ca_file = "{ours.ca_file}"') + PANEL
     strange = tls_lines(other, other.server("city", ["localhost"]))
     async with mosquitto(tmp_path, *strange) as broker, flat(tmp_path, config, broker=broker, city_there=False) as f:
-        status = await f.until(lambda s: fault(s, "city"))
+        status = await f.until(lambda s: fault(s, "city") and device(s, "sos")["state"] == "up")
         city = fault(status, "city")
         assert city is not None
         assert "certificate" in city["reason"]

@@ -300,9 +300,9 @@ class ZigbeeBus:
                 async with asyncio.timeout(next(pauses_s)):
                     await peer.nudge.wait()
         self._set_ready(peer)
-        await radio.supervise(peer.ieee)
         async with self._copying:
             await asyncio.to_thread(database.keep, self._context.state_dir)
+        await radio.supervise(peer.ieee)
 
     def _set_ready(self, peer: Peer) -> None:
         peer.ready = True

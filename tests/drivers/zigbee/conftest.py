@@ -7,13 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers.zigbee.bench import DOOR, SMOKE, running, stick
+from drivers.bus.zigbee import database
+from tests.drivers.zigbee.bench import DOOR, PATIENCE_S, SMOKE, running, stick
 
 
 async def _settle(folder: Path) -> None:
     async with stick(folder, "--devices", "door,smoke"), running(folder) as bus:
         while not {DOOR, SMOKE} <= {found["settings"]["ieee"] for found in await bus.discover(2.0)}:
             pass
+        async with asyncio.timeout(PATIENCE_S):
+            while not _copied(folder):
+                await asyncio.sleep(0.05)
+
+
+def _copied(folder: Path) -> bool:
+    """Whether the copy of the database, too, knows both devices."""
+    copy = folder / f"{database.NAME}.copy"
+    known = copy.read_bytes() if copy.exists() else b""
+    return all(ieee.encode() in known for ieee in (DOOR, SMOKE))
 
 
 @pytest.fixture(scope="session")
