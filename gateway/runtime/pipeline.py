@@ -89,6 +89,7 @@ class Pipeline:
             self.detectors.restore(saved)
         self._epoch = self.store.epoch
         self._assure()
+        self.show()
         return True
 
     async def save(self) -> None:
