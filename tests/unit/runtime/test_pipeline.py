@@ -94,7 +94,7 @@ async def test_smoke_speaks_and_lights_at_once_and_is_on_disk_when_taken(tmp_pat
         done = asyncio.Event()
         b.reading(SMOKE, taken=done.set)
         assert b.said == [(Prompt.RAISED, FindingKind.SMOKE)]
-        assert b.shown == [LightPattern.FAST]
+        assert b.shown == [LightPattern.STEADY, LightPattern.FAST]
         assert not done.is_set()
         await done.wait()
         assert await b.kinds() == [EventType.ALARM_RAISED, EventType.SENSOR_CHANGED]
