@@ -3,19 +3,23 @@
 It reads only the outbox (and its stand-in in memory while the disk is out), sends alarm before event before telemetry,
 tells `on_sent` at the broker's PUBACK and `on_received` once the city's application has acknowledged and the rows are
 settled. Both may be told the same id again after a resend. Neither may block or raise.
+
+A disk that says nothing holds up nobody but those who wait for it: the outbox in memory has a task and acknowledgements
+of its own.
 """
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.config.schema import City
 from gateway.model.command import Command
 from gateway.model.event import Event, Lane
 from gateway.model.time import ClockQuality, Stamp
-from gateway.store import Row, Store, StoreError
+from gateway.store import Row, Store, StoreError, StoreUnwritable
 from gateway.sync import wire
 from gateway.sync.commands import Commands, Obey
 from gateway.sync.errors import NoAnswer, SessionError
@@ -29,7 +33,10 @@ log = logging.getLogger(__name__)
 ANSWER_S = 20.0  # a lane without an acknowledgement for so long is sent again
 ROUNDS = 3  # and after so many rounds, with no other lane acknowledged either, the connection itself is doubted
 STORE_RETRY_S = 5.0
+STORE_HANG_S = 2.0  # a commit to a card under load takes some hundred milliseconds
+TOLD = 512  # messages of the city that wait for the store; above what the windows allow to be acknowledged at once
 
+T = TypeVar("T")
 Tell = Callable[[Sequence[str]], None]
 
 
@@ -63,7 +70,9 @@ class Uplink:
         self._on_received = on_received
         self._commands = Commands(store, now, on_command, sleep)
         self._volatile = VolatileOutbox()
-        self._wake = asyncio.Event()
+        self._wakes = (asyncio.Event(), asyncio.Event())  # for each window one, else one takes the other's wake
+        self._told: asyncio.Queue[wire.Ack | bytes] = asyncio.Queue(TOLD)
+        self._asked_s: dict[object, float] = {}  # when each call of the store that has no answer yet began
         self._hurry = asyncio.Event()
         self._tally = Tally()
         self._version = V5
@@ -85,6 +94,7 @@ class Uplink:
         """Keep talking until cancelled. Anything but a lost connection or a failing disk is raised."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._commands.run(), name="commands")
+            group.create_task(self._attend(), name="told")
             group.create_task(self._keep_connected(), name="session")
 
     def health(self) -> dict[str, Any]:
@@ -117,8 +127,12 @@ class Uplink:
             return "store_unusable"
         return "connecting" if self._session is None else "connected"
 
+    def _wake(self) -> None:
+        for wake in self._wakes:
+            wake.set()
+
     def _appended(self) -> None:
-        self._wake.set()
+        self._wake()
         if self._alarm_waits():
             self._hurry.set()
 
@@ -169,7 +183,9 @@ class Uplink:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._receive(session), name="receive")
                 group.create_task(self._watch(), name="watch")
-                await self._send(session, group)
+                group.create_task(self._send(0, session, group), name="send")
+                # TaskGroup of Python 3.11 leaves its parent cancelled where a child fails once the body has ended.
+                await self._send(1, session, group)
 
     def _begin(self, session: Session) -> None:
         self._tally.reconnects += 1
@@ -177,18 +193,16 @@ class Uplink:
         self._since_s = self._answered_s = self._now().mono_s
         self._windows = [Window(self._volatile.epoch), Window(self._store.epoch)]
         self._in_flight = 0
-        self._wake.set()
+        self._wake()
         log.info("city connected broker=%s:%d mqtt=%s", self._city.host, self._city.port, VERSION_NAME[session.version])
 
-    async def _send(self, session: Session, group: asyncio.TaskGroup) -> None:
+    async def _send(self, place: int, session: Session, group: asyncio.TaskGroup) -> None:
         while True:
-            self._wake.clear()
-            for place in range(len(self._windows)):
-                while rows := await self._rows(place, session):
-                    for row in rows:
-                        self._in_flight += 1
-                        group.create_task(self._publish(row, session), name="publish")
-            await self._wait(STORE_RETRY_S if isinstance(self._error, StoreError) else None)
+            self._wakes[place].clear()
+            while rows := await self._rows(place, session):
+                for row in rows:
+                    group.create_task(self._publish(row, session), name="publish")
+            await self._wait(place, STORE_RETRY_S if place and isinstance(self._error, StoreError) else None)
 
     async def _rows(self, place: int, session: Session) -> list[Row]:
         source = self._store if place else self._volatile
@@ -199,7 +213,7 @@ class Uplink:
         if not lanes:
             return []
         try:
-            rows = await source.next_rows(lanes, free)
+            rows = await (self._ask(source.next_rows(lanes, free)) if place else source.next_rows(lanes, free))
         except StoreError as error:
             self._error = error
             return []
@@ -207,15 +221,17 @@ class Uplink:
             self._error = None
         if rows and rows[0].epoch != self._windows[place].epoch:  # it changed while they were read
             return await self._rows(place, session)
-        return self._admitted(place, rows, free)
+        window = self._windows[place]  # a lane that went on or back while it was read is read anew: it woke us
+        return self._admitted(window, [row for row in rows if window.published[row.lane] == lanes[row.lane]], session)
 
-    def _admitted(self, place: int, rows: list[Row], free: int) -> list[Row]:
-        """Keep of what was read what the window lets through, row by row."""
+    def _admitted(self, window: Window, rows: list[Row], session: Session) -> list[Row]:
+        """Keep of what was read what the window lets through now, row by row."""
         now_s = self._now().mono_s
         admitted: list[Row] = []
         for row in rows:
-            if row.lane in self._windows[place].open_lanes(free - len(admitted)):
-                self._windows[place].departed(row.lane, row.seq, now_s)
+            if row.lane in window.open_lanes(session.in_flight - self._in_flight):
+                window.departed(row.lane, row.seq, now_s)
+                self._in_flight += 1
                 admitted.append(row)
         return admitted
 
@@ -225,35 +241,66 @@ class Uplink:
         self._in_flight -= 1
         self._tally.sent += 1
         self._on_sent([row.event.id])
-        self._wake.set()
+        self._wake()
 
-    async def _wait(self, limit_s: float | None) -> None:
-        if limit_s is None:
-            await self._wake.wait()
-            return
+    async def _wait(self, place: int, limit_s: float | None) -> None:
         try:
             async with asyncio.timeout(limit_s):
-                await self._wake.wait()
+                await self._wakes[place].wait()
         except TimeoutError:
             pass
+
+    async def _ask(self, call: Awaitable[T]) -> T:
+        """Await a call of the store, and note how long it takes."""
+        key = object()
+        self._asked_s[key] = self._now().mono_s
+        try:
+            return await call
+        finally:
+            del self._asked_s[key]
 
     async def _receive(self, session: Session) -> None:
         acks, commands = wire.ack_topic(self._gateway), wire.command_topic(self._gateway)
         async for message in session.messages():
             try:
                 if message.topic == acks:
-                    await self._acknowledged(wire.decode_ack(message.payload))
+                    ack = wire.decode_ack(message.payload)
+                    if ack.epoch == self._volatile.epoch:
+                        await self._acknowledged(ack, self._volatile.settle(ack.epoch, ack.of_lane, ack.upto, ack.id))
+                    else:
+                        self._keep(ack)
                 elif message.topic == commands and message.retained:
                     self._refuse(wire.decode_command(message.payload))
                 elif message.topic == commands:
-                    await self._commands.receive(message.payload)
+                    self._keep(message.payload)
                 else:
                     self._tally.garbage += 1
             except wire.WireError as error:
-                self._tally.garbage += 1
-                log.warning("refused topic=%s reason=%r", message.topic, str(error))
+                self._garbage(error)
+
+    def _keep(self, told: wire.Ack | bytes) -> None:
+        """For _attend(). What finds no room is told again: commands by the city, acknowledgements after a resend."""
+        if not self._told.full():
+            self._told.put_nowait(told)
+
+    async def _attend(self) -> None:
+        """Serve what needs the store, for ever: a session that ends in between takes nothing of it along."""
+        while True:
+            told = await self._told.get()
+            try:
+                if isinstance(told, wire.Ack):
+                    settling = self._store.settle(told.epoch, told.of_lane, told.upto, told.id)
+                    await self._acknowledged(told, self._ask(settling))
+                else:
+                    await self._ask(self._commands.receive(told))
+            except wire.WireError as error:
+                self._garbage(error)
             except StoreError as error:  # the city repeats what it got no answer to
-                log.warning("not kept topic=%s reason=%r", message.topic, str(error))
+                log.warning("not kept reason=%r", str(error))
+
+    def _garbage(self, error: wire.WireError) -> None:
+        self._tally.garbage += 1
+        log.warning("refused what the city sent reason=%r", str(error))
 
     def _refuse(self, retained: Command) -> None:
         """A retained command is of unknown age. It comes again at every connection: logged once."""
@@ -263,11 +310,9 @@ class Uplink:
             log.warning("refused a retained command id=%s cure=%r", retained.id,
                         "have the city's integrator publish commands without retain, and clear this one")
 
-    async def _acknowledged(self, ack: wire.Ack) -> None:
-        lane = ack.of_lane
-        source = self._volatile if ack.epoch == self._volatile.epoch else self._store
-        ids = await source.settle(ack.epoch, lane, ack.upto, ack.id)
-        now_s = self._now().mono_s
+    async def _acknowledged(self, ack: wire.Ack, settling: Awaitable[list[str]]) -> None:
+        ids = await settling
+        lane, now_s = ack.of_lane, self._now().mono_s
         for window in self._windows:
             fits = window.epoch == ack.epoch and (ids or ack.upto <= window.highest[lane])
             if fits and window.settled(lane, ack.upto, now_s):
@@ -275,7 +320,7 @@ class Uplink:
         if ids:
             self._tally.received += len(ids)
             self._on_received(ids)
-        self._wake.set()
+        self._wake()
 
     async def _watch(self) -> None:
         """Send again, lane by lane, what got no acknowledgement in time; doubt the connection when that is no help."""
@@ -290,7 +335,7 @@ class Uplink:
                     raise self._silence(lane, window)
             if again:
                 self._tally.resent_rounds += 1
-                self._wake.set()
+                self._wake()
 
     def _silence(self, lane: Lane, window: Window) -> NoAnswer:
         waited_s = self._answer_s * window.rounds[lane]
@@ -299,9 +344,13 @@ class Uplink:
                         "tell the city's platform: its broker works, its application does not answer")
 
     def _trouble(self) -> SessionError | StoreError | None:
-        """The worst of what is wrong now: the session, a lane without an answer (alarms first), the store."""
+        """The worst of what is wrong now: the session, a silent disk, a lane without an answer, the store."""
         if isinstance(self._error, SessionError):
             return self._error
+        silent_s = self._now().mono_s - min(self._asked_s.values(), default=math.inf)
+        if silent_s > STORE_HANG_S:
+            return StoreUnwritable(f"the disk has said nothing for {silent_s:.0f} s; alarms go on from memory",
+                                   "check the disk that holds state_dir")
         silent = [(lane, window) for lane in Lane for window in self._windows if window.rounds[lane]]
         return self._silence(*silent[0]) if silent else self._error
 

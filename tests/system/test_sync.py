@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -216,6 +217,31 @@ async def test_what_the_disk_did_not_take_goes_out_of_memory(tmp_path: Path) -> 
         await home.until(lambda: home.received == ["a", "a", "b"])
         assert sorted(await there.ids()) == ["a", "b"]
         assert home.uplink.health()["state"] == "connected"
+
+
+async def test_a_disk_that_says_nothing_holds_up_no_alarm_in_memory(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port), \
+            flat(tmp_path / "state", broker.port) as home:
+        await home.until_state("connected")
+        answers = threading.Event()
+        try:
+            home.store._thread.submit(lambda ledger: answers.wait(30.0))
+            kept = asyncio.ensure_future(home.store.append([event("on-disk", Lane.ALARM)]))
+            home.uplink._wake()  # the uplink reads the store, which says nothing
+            async with aiomqtt.Client(HOST, broker.port) as stranger:  # and so it does to an acknowledgement
+                ack = {"epoch": home.store.epoch, "lane": "alarm", "upto": 1}
+                await stranger.publish(f"anju/v1/{GATEWAY}/down/ack", json.dumps(ack), qos=1)
+            for number in range(3):
+                home.uplink.offer([event(f"alarm-{number}", Lane.ALARM)])
+                await home.until(lambda: f"alarm-{number}" in home.received, 1.0)  # noqa: B023 - awaited at once
+            health = await home.until_state("store_unusable")
+            assert "the disk has said nothing" in health["reason"]
+            assert health["connected"]
+        finally:
+            answers.set()
+        await kept
+        await home.until(lambda: "on-disk" in home.received)
+        await home.until_state("connected")
 
 
 async def test_garbage_from_the_city_is_counted_and_harms_nothing(tmp_path: Path) -> None:
