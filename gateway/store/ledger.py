@@ -20,7 +20,8 @@ Invariants
  5. An acknowledgement that does not fit (a number never given, another id at that number) means that this file went
     back in time, by a restored copy or a disk that lied. Nothing is deleted then: the epoch is renewed, the
     waiting rows are numbered from 1, and the city knows them by their ids.
- 6. A row whose body cannot be read is marked and kept; it stands in no other row's way.
+ 6. A row whose body cannot be read is marked and kept; it stands in no other row's way. In the outbox a fault takes
+    its number, and its id is free to be appended again.
 """
 
 import secrets
@@ -162,6 +163,16 @@ class Ledger:
             )
             rows += [RawRow(self.epoch, lane, seq, self.settled[lane], row_id, body) for seq, row_id, body in found]
         return rows
+
+    def substitute(self, epoch: str, rows: Sequence[tuple[int, Event, bytes]]) -> None:
+        """Put events in the place of what could not be read. Invariant 6; of an alarm's the epoch is renewed."""
+        if epoch != self.epoch:
+            return  # the numbers mean other rows by now
+        for seq, event, body in rows:
+            self.connection.execute("UPDATE outbox SET id = ?, body = ? WHERE lane = ? AND seq = ?",
+                                    (event.id, body, event.lane, seq))
+        if any(event.lane is Lane.ALARM for _, event, _ in rows):
+            self._renew_epoch()
 
     def settle(self, lane: Lane, upto: int, last_id: str) -> list[str] | None:
         """Delete the rows up to `upto` and return their ids; None where the file went back in time: invariant 5."""

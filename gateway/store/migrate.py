@@ -36,6 +36,7 @@ def open_sound(path: Path) -> sqlite3.Connection:
         if path.exists() and path.stat().st_size:
             _refuse_newer(path)
         connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
+        connection.text_factory = _text
         try:
             _prepare(connection)
         except BaseException:
@@ -60,6 +61,11 @@ def set_aside(path: Path) -> Path:
             source.rename(aside.with_name(aside.name + suffix))
     _sync_folder(path.parent)
     return aside
+
+
+def _text(damaged: bytes) -> str:
+    """A text that is none any more must not keep the sound columns of its row from being read."""
+    return damaged.decode(errors="replace")
 
 
 def _refuse_newer(path: Path) -> None:

@@ -167,9 +167,25 @@ class Store:
             "have the city send it again, and check the disk")
 
     async def next_rows(self, after: Mapping[Lane, int], limit: int) -> list[Row]:
-        """Return up to `limit` rows of the lanes in `after` beyond those numbers: alarms first, each lane in order."""
-        rows: list[RawRow] = await self._thread.submit(lambda ledger: ledger.next_rows(after, limit))
-        return [Row(row.epoch, row.lane, row.seq, row.settled, _event(row)) for row in rows]
+        """Return up to `limit` rows of the lanes in `after` beyond those numbers: alarms first, each lane in order.
+
+        One that cannot be read is set right first: a fault takes its number under another id, so that nobody takes
+        the alarm for received, and it can be appended again. For an alarm's the epoch is renewed, which asks for that.
+        """
+        raw: list[RawRow] = await self._thread.submit(lambda ledger: ledger.next_rows(after, limit))
+        rows = [Row(row.epoch, row.lane, row.seq, row.settled, _event(row)) for row in raw]
+        mended = [(row.seq, row.event, _encode(row.event)) for row, was in zip(rows, raw, strict=True)
+                  if row.event.id != was.id]
+        if not mended:
+            return rows
+        for _, substitute, _ in mended:
+            self._thread.fault(substitute.data["reason"], substitute.data["cure"])
+        try:
+            await self._thread.submit(lambda ledger: ledger.substitute(raw[0].epoch, mended), writes=True)
+        except StoreError:
+            return rows  # the disk takes nothing now: nothing waits for that
+        renewed = any(event.lane is Lane.ALARM for _, event, _ in mended)
+        return await self.next_rows(dict.fromkeys(after, 0) if renewed else after, limit)
 
     async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "") -> list[str]:
         """Delete what the city's application has, and return the ids.
@@ -209,13 +225,22 @@ class Store:
 
 
 def _event(row: RawRow) -> Event:
-    """Return the row's event; a body damaged on disk departs as a fault under the same id and number."""
+    """Return the row's event; in place of one damaged on disk a fault under an id of its own."""
     try:
-        return msgspec.json.decode(row.body, type=Event)
+        found = msgspec.json.decode(row.body, type=Event)
     except UNDECODABLE as error:
-        never = Stamp(boot_id="", mono_s=0.0, wall_s=None, quality=ClockQuality.UNSET)
-        data = {"reason": f"the outbox row could not be read ({error})", "cure": "check the disk"}
-        return Event(row.id, EventType.GATEWAY_FAULT, row.lane, "gateway", never, data)
+        return _substitute(row, str(error))
+    if (found.id, found.lane) != (row.id, row.lane):
+        return _substitute(row, "it holds another event")
+    return found
+
+
+def _substitute(row: RawRow, why: str) -> Event:
+    never = Stamp(boot_id="", mono_s=0.0, wall_s=None, quality=ClockQuality.UNSET)
+    data = {"what": "store", "reason": f"outbox row {row.lane.name.lower()} {row.seq} could not be read ({why})",
+            "cure": "check the disk; ask the flat whether all is well"}
+    event_id = f"unreadable-{row.epoch}-{row.lane}-{row.seq}"
+    return Event(event_id, EventType.GATEWAY_FAULT, row.lane, "gateway", never, data)
 
 
 def _oldest_first(alarms: Sequence[Alarm]) -> list[Alarm]:

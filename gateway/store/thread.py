@@ -14,6 +14,8 @@ from gateway.store.errors import StoreClosed, StoreError, StoreNewer, is_corrupt
 from gateway.store.ledger import LaneCount, Ledger
 from gateway.store.migrate import FILE, Damaged, open_sound, set_aside
 
+FAULTS = 50  # the newest are kept
+
 Work = Callable[[Ledger], Any]
 
 
@@ -77,7 +79,10 @@ class StoreThread:
         await asyncio.shield(self._ended)
 
     def fault(self, reason: str, cure: str) -> None:
-        self.faults = (*self.faults, Fault(reason, cure))
+        """Tell people; once, however often it happens, and no more than FAULTS."""
+        found = Fault(reason, cure)
+        if found not in self.faults:
+            self.faults = (*self.faults, found)[-FAULTS:]
 
     def _run(self) -> None:
         open_ = True
@@ -87,14 +92,21 @@ class StoreThread:
                 batch.append(self._jobs.get())
             open_ = None not in batch
             jobs = [job for job in batch if job is not None]
-            # Readers first: what they may see is committed already, and they need not wait for the disk.
-            done = [self._alone(job) for job in jobs if not job.writes]
-            done += self._together([job for job in jobs if job.writes])
-            if self._ledger is not None:
-                self.snapshot = Snapshot(self._ledger.epoch, self._ledger.counts())
-            self._tell(done)
+            try:
+                self._serve(jobs)
+            except Exception as error:  # noqa: BLE001 - this thread must outlive whatever a damaged file makes of us
+                self.trouble = translate(error)
+                self._tell([(job, None, self.trouble) for job in jobs])
         self._drop()
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _serve(self, jobs: Sequence[_Job]) -> None:
+        # Readers first: what they may see is committed already, and they need not wait for the disk.
+        done = [self._alone(job) for job in jobs if not job.writes]
+        done += self._together([job for job in jobs if job.writes])
+        if self._ledger is not None:
+            self.snapshot = Snapshot(self._ledger.epoch, self._ledger.counts())
+        self._tell(done)
 
     def _tell(self, done: Sequence[tuple[_Job, Any, Exception | None]]) -> None:
         def tell() -> None:
@@ -179,7 +191,7 @@ class StoreThread:
         elif self._ledger is not None:
             try:
                 self._ledger.rollback()
-            except sqlite3.Error:
+            except Exception:  # noqa: BLE001 - a connection that cannot even do that is opened anew
                 self._drop()
         self.trouble = translate(error)
         return self.trouble

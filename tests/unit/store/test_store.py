@@ -181,9 +181,45 @@ async def test_a_row_damaged_on_disk_departs_as_a_fault_and_blocks_nothing(tmp_p
         db.execute("UPDATE outbox SET body = x'00ff' WHERE seq = 1")
     store = await Store.open(tmp_path)
     first, second = await store.next_rows(ALL, 10)
-    assert (first.seq, first.event.id, first.event.type) == (1, "a", EventType.GATEWAY_FAULT)
+    assert (first.seq, first.event.type) == (1, EventType.GATEWAY_FAULT)
+    assert first.event.id.startswith("unreadable-")
     assert second.event == event("b")
+    assert "row event 1 could not be read" in store.faults()[0].reason
     await store.close()
+
+
+@pytest.mark.parametrize("damage", [
+    "UPDATE outbox SET body = CAST(replace(CAST(body AS TEXT), 'door', x'ff') AS BLOB) WHERE seq = 1",
+    "UPDATE outbox SET body = CAST(replace(CAST(body AS TEXT), '\"alarm\"', '\"alarn\"') AS BLOB) WHERE seq = 1",
+    "UPDATE outbox SET id = CAST(x'ff' AS TEXT) WHERE seq = 1",
+], ids=["not UTF-8", "another id", "an id that is not UTF-8"])
+async def test_a_damaged_alarm_row_is_never_taken_for_received_and_can_be_appended_again(
+    tmp_path: Path, damage: str
+) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event("alarm", Lane.ALARM), event("next", Lane.ALARM)])
+    epoch = store.epoch
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as db, db:
+        db.execute(damage)
+    store = await Store.open(tmp_path)
+    first, second = await store.next_rows(ALL, 10)
+    assert (first.event.type, second.event.id) == (EventType.GATEWAY_FAULT, "next")
+    assert first.epoch == store.epoch != epoch  # which has the pipeline append again what nobody has received
+    await store.append([event("alarm", Lane.ALARM)])
+    assert [row.event.id for row in await store.next_rows({Lane.ALARM: 2}, 10)] == ["alarm"]
+    assert await store.settle(store.epoch, Lane.ALARM, 1, first.event.id) == [first.event.id]
+    assert await store.settle(store.epoch, Lane.ALARM, 3, "alarm") == ["next", "alarm"]
+    await store.close()
+
+
+async def test_the_thread_outlives_an_error_that_nobody_expected(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "counts", lambda self: 1 / 0)
+        with pytest.raises(StoreError, match="division by zero"):
+            await store.append([event("a")])
+    await store.append([event("b")])
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["a", "b"]
 
 
 async def test_one_callers_bad_event_does_not_spoil_anothers_commit(store: Store) -> None:
@@ -262,9 +298,9 @@ async def test_whatever_lies_in_the_outbox_the_rows_behind_it_depart(tmp_path: P
         db.execute("UPDATE outbox SET body = ? WHERE seq = 1", (body,))
     store = await Store.open(tmp_path)
     first, second = await store.next_rows(ALL, 10)
-    assert (first.event.id, first.event.type) == ("a", EventType.GATEWAY_FAULT)
+    assert first.event.type == EventType.GATEWAY_FAULT
     assert second.event == event("b")
-    assert await store.settle(store.epoch, Lane.EVENT, 1, "a") == ["a"]
+    assert await store.settle(store.epoch, Lane.EVENT, 1, first.event.id) == [first.event.id]
     await store.close()
 
 
