@@ -1,5 +1,6 @@
 """The demo's screen: a Board, drawn with rich."""
 
+import statistics
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -49,7 +50,7 @@ class Screen:
         for heading in ("press to city's commit", "n", "p50 ms", "worst ms"):
             times.add_column(heading, justify="left" if heading.startswith("press") else "right")
         for name, values in self._board.latencies_ms.items():
-            times.add_row(name, str(len(values)), f"{self._board.p50_ms(name):.1f}", f"{max(values):.1f}")
+            times.add_row(name, str(len(values)), f"{statistics.median(values):.1f}", f"{max(values):.1f}")
         facts = Table(expand=True, box=None, pad_edge=False, show_header=False)
         for name, value in self._board.facts.items():
             facts.add_row(Text(name, style="dim"), value)
