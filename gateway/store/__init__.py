@@ -1,6 +1,6 @@
 """What the gateway must not forget: the outbox, the alarms and the inbox. The only SQLite."""
 
-from gateway.store.errors import StoreClosed, StoreError, StoreFull, StoreNewer, StoreUnwritable
+from gateway.store.errors import StoreBusy, StoreClosed, StoreError, StoreFull, StoreNewer, StoreUnwritable
 from gateway.store.ledger import LaneCount
 from gateway.store.store import Row, Store
 from gateway.store.thread import Fault
@@ -10,6 +10,7 @@ __all__ = [
     "LaneCount",
     "Row",
     "Store",
+    "StoreBusy",
     "StoreClosed",
     "StoreError",
     "StoreFull",

@@ -20,6 +20,10 @@ class StoreUnwritable(StoreError):
     """The disk does not take writes: read-only, gone, or failing. The store goes on by itself when it does again."""
 
 
+class StoreBusy(StoreError):
+    """Another program holds the database. The store goes on by itself when it lets go."""
+
+
 class StoreNewer(StoreError):
     """The database was made by a newer version: permanent, and the file is left as it is."""
 
@@ -31,6 +35,9 @@ class StoreClosed(StoreError):
 # Primary result codes, https://www.sqlite.org/rescode.html; extended codes carry them in the low byte.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 _DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
+
+
+_OUTSIDE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def primary_code(error: BaseException) -> int:
@@ -48,12 +55,21 @@ def is_disk(error: BaseException) -> bool:
     return primary_code(error) in _DISK or isinstance(error, OSError)
 
 
+def is_outside(error: BaseException) -> bool:
+    """Tell whether no job is to blame: the next one would fail just so."""
+    return primary_code(error) in _OUTSIDE or is_disk(error)
+
+
 def translate(error: Exception) -> StoreError:
     """Say in the store's own words what went wrong below."""
     if isinstance(error, StoreError):
         return error
     if primary_code(error) == sqlite3.SQLITE_FULL:
         return StoreFull("no space left for the database", "free space on the disk that holds state_dir")
+    if primary_code(error) in _OUTSIDE:
+        return StoreBusy(f"another program holds the database ({error})",
+                         "end the program that has anju.db open (`fuser -v`), and copy the file only while the service "
+                         "stands")
     if is_disk(error):
         cure = "check that state_dir is mounted writable and the disk is healthy"
         return StoreUnwritable(f"the database cannot be written ({error})", cure)

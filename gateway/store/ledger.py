@@ -90,8 +90,10 @@ class Ledger:
     def load(self) -> None:
         """Read the numbers kept in memory; a new file gets its epoch here."""
         run = self.connection.execute
-        run("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
-        self.epoch = run("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
+        query = "SELECT value FROM meta WHERE key = 'epoch'"
+        if not run(query).fetchone():  # an insert that changes nothing would need the write lock all the same
+            run("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
+        self.epoch = run(query).fetchone()[0]
         self.settled = {Lane(lane): settled for lane, settled in run("SELECT lane, settled FROM lane")}
         for lane in Lane:
             highest = run("SELECT max(seq) FROM outbox WHERE lane = ?", (lane,)).fetchone()[0]

@@ -16,7 +16,7 @@ from gateway.store.errors import StoreNewer, is_corrupt
 FILE = "anju.db"
 _SET = "anju"
 _WAL_PAGES = 1000  # checkpoint so often: a reader of the file waits for 4 MB at most
-_BUSY_S = 5.0  # somebody inspects the file with another tool
+_BUSY_S = 0.2  # somebody holds the file with another tool: alarms then go on from memory, within a second
 
 
 class Damaged(Exception):

@@ -2,15 +2,14 @@
 
 import asyncio
 import queue
-import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway.model.event import Lane
-from gateway.store.errors import StoreClosed, StoreError, StoreNewer, is_corrupt, is_disk, primary_code, translate
+from gateway.store.errors import StoreClosed, StoreError, StoreNewer, is_corrupt, is_disk, is_outside, translate
 from gateway.store.ledger import LaneCount, Ledger
 from gateway.store.migrate import FILE, Damaged, open_sound, set_aside
 
@@ -42,6 +41,9 @@ class _Job:
     writes: bool
     durable: bool
     wakes: bool
+
+
+_Done = tuple[_Job, Any, Exception | None]
 
 
 class StoreThread:
@@ -102,13 +104,20 @@ class StoreThread:
 
     def _serve(self, jobs: Sequence[_Job]) -> None:
         # Readers first: what they may see is committed already, and they need not wait for the disk.
-        done = [self._alone(job) for job in jobs if not job.writes]
-        done += self._together([job for job in jobs if job.writes])
+        for job in jobs:
+            if not job.writes:
+                read = self._alone(job)
+                self._look()
+                self._tell([read])
+        for done in self._together([job for job in jobs if job.writes]):
+            self._look()
+            self._tell(done)
+
+    def _look(self) -> None:
         if self._ledger is not None:
             self.snapshot = Snapshot(self._ledger.epoch, self._ledger.counts())
-        self._tell(done)
 
-    def _tell(self, done: Sequence[tuple[_Job, Any, Exception | None]]) -> None:
+    def _tell(self, done: Sequence[_Done]) -> None:
         def tell() -> None:
             for job, value, error in done:
                 if job.future.done():
@@ -122,39 +131,42 @@ class StoreThread:
 
         self._loop.call_soon_threadsafe(tell)
 
-    def _alone(self, job: _Job) -> tuple[_Job, Any, Exception | None]:
+    def _alone(self, job: _Job) -> _Done:
         try:
             return job, job.work(self._open()), None
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller and not to the thread
             return job, None, self._failed(error)
 
-    def _together(self, jobs: Sequence[_Job]) -> list[tuple[_Job, Any, Exception | None]]:
+    def _together(self, jobs: Sequence[_Job]) -> Iterator[list[_Done]]:
+        """Run the jobs in one transaction, or each in its own where one may be to blame; yield what has ended."""
         if not jobs:
-            return []
+            return
         try:
-            ledger = self._open()
-            ledger.begin(durable=any(job.durable for job in jobs))
-            values = [job.work(ledger) for job in jobs]
-            ledger.commit()
+            values = self._transaction(jobs)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers and not to the thread
             failure = self._failed(error)
-            culprit_unknown = len(jobs) > 1 and not (is_disk(error) or primary_code(error) == sqlite3.SQLITE_FULL)
+            culprit_unknown = len(jobs) > 1 and not is_outside(error)
             if culprit_unknown or (is_corrupt(error) and self._ledger is None):
-                return [outcome for job in jobs for outcome in self._together_once(job)]
-            return [(job, None, failure) for job in jobs]
-        self.trouble = None
-        return [(job, value, None) for job, value in zip(jobs, values, strict=True)]
+                for job in jobs:
+                    yield [self._single(job)]
+            else:
+                yield [(job, None, failure) for job in jobs]
+        else:
+            yield [(job, value, None) for job, value in zip(jobs, values, strict=True)]
 
-    def _together_once(self, job: _Job) -> list[tuple[_Job, Any, Exception | None]]:
+    def _single(self, job: _Job) -> _Done:
         try:
-            ledger = self._open()
-            ledger.begin(job.durable)
-            value = job.work(ledger)
-            ledger.commit()
+            return job, self._transaction([job])[0], None
         except Exception as error:  # noqa: BLE001 - see _together
-            return [(job, None, self._failed(error))]
+            return job, None, self._failed(error)
+
+    def _transaction(self, jobs: Sequence[_Job]) -> list[Any]:
+        ledger = self._open()
+        ledger.begin(durable=any(job.durable for job in jobs))
+        values = [job.work(ledger) for job in jobs]
+        ledger.commit()
         self.trouble = None
-        return [(job, value, None)]
+        return values
 
     def _open(self) -> Ledger:
         """Return the ledger on the file that lies at the path now."""

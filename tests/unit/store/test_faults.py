@@ -1,15 +1,19 @@
 """The store on bad disks and bad files: it says so, loses nothing it took, and comes back by itself."""
 
+import asyncio
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.model.event import Lane
-from gateway.store import Store, StoreUnwritable
+from gateway.store import Store, StoreBusy, StoreUnwritable
 from tests.unit.store.kit import event
 
 ALL = dict.fromkeys(Lane, 0)
@@ -90,6 +94,30 @@ async def test_a_folder_that_cannot_be_made_opens_a_store_in_trouble_which_heals
     await store.append([event("a")])
     assert store.trouble is None
     assert [row.seq for row in await store.next_rows(ALL, 10)] == [1]
+    await store.close()
+
+
+async def test_a_lock_held_by_another_program_is_told_at_once_and_read_through_and_heals(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event("before")])
+    with closing(sqlite3.connect(tmp_path / "anju.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asked_s = time.monotonic()
+        waiting = [store.append([event(f"e{n}")]) for n in range(6)]
+        told = await asyncio.gather(*waiting, store.append([event("alarm", Lane.ALARM)]), return_exceptions=True)
+        assert time.monotonic() - asked_s < 1.0
+        assert all(isinstance(error, StoreBusy) and "another program holds" in error.reason for error in told)
+        assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["before"]
+        again_s = time.monotonic()
+        for n in range(2):
+            with pytest.raises(StoreBusy):
+                await store.append([event(f"alarm-{n}", Lane.ALARM)])
+        assert time.monotonic() - again_s < 1.0
+        other.execute("ROLLBACK")
+    await store.append([event("alarm", Lane.ALARM)])
+    assert store.trouble is None
+    assert store.faults() == ()
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["alarm", "before"]
     await store.close()
 
 
