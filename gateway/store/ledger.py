@@ -114,6 +114,9 @@ class Ledger:
     def save_alarm(self, alarm_id: str, state: str, body: bytes) -> None:
         self.connection.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", (alarm_id, state, body))
 
+    def knows_alarm(self, alarm_id: str) -> bool:
+        return self.connection.execute("SELECT 1 FROM alarm WHERE id = ?", (alarm_id,)).fetchone() is not None
+
     def open_alarms(self) -> list[Body]:
         """Return the alarms that nobody has closed, in the order of their ids."""
         rows = self.connection.execute("SELECT id, state, CAST(body AS BLOB) FROM alarm ORDER BY id")

@@ -12,7 +12,9 @@ from gateway.model.event import Lane
 from gateway.store.errors import StoreClosed, StoreError, StoreNewer, is_corrupt, is_disk, is_outside, translate
 from gateway.store.ledger import LaneCount, Ledger
 from gateway.store.migrate import FILE, Damaged, open_sound, set_aside
+from gateway.store.salvage import Salvage
 
+LOOK_S = 2.0  # so often an idle thread looks whether its file still lies there
 FAULTS = 50  # the newest are kept
 
 Work = Callable[[Ledger], Any]
@@ -59,6 +61,7 @@ class StoreThread:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._ledger: Ledger | None = None
         self._inode = 0
+        self._salvage: Salvage | None = None  # what another file held and this one has not got yet
         self._closed = False
         self._ended: asyncio.Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -89,7 +92,11 @@ class StoreThread:
     def _run(self) -> None:
         open_ = True
         while open_:
-            batch = [self._jobs.get()]
+            try:
+                batch = [self._jobs.get(timeout=LOOK_S)]
+            except queue.Empty:
+                self._look_after_file()
+                continue
             while not self._jobs.empty():
                 batch.append(self._jobs.get())
             open_ = None not in batch
@@ -112,6 +119,15 @@ class StoreThread:
         for done in self._together([job for job in jobs if job.writes]):
             self._look()
             self._tell(done)
+
+    def _look_after_file(self) -> None:
+        """Notice a file that was removed while nobody wants anything: alarms may wait in it."""
+        try:
+            if self._ledger is not None and self._inode_now() != self._inode:
+                self._open()
+                self._look()
+        except Exception as error:  # noqa: BLE001 - `trouble` tells, and the next job tries again
+            self._failed(error)
 
     def _look(self) -> None:
         if self._ledger is not None:
@@ -172,6 +188,8 @@ class StoreThread:
         """Return the ledger on the file that lies at the path now."""
         if self._ledger is not None and self._inode_now() != self._inode:
             self.fault(f"{self._path} was removed or replaced while in use", "leave state_dir to the service")
+            self._salvage = self._salvage or Salvage()
+            self._salvage.take(self._ledger.connection)  # it still reads the file that has no name any more
             self._drop()
         if self._ledger is None:
             try:
@@ -186,7 +204,25 @@ class StoreThread:
                 connection.close()
                 raise
             self._ledger, self._inode = ledger, self._inode_now()
+            self._take_over(ledger)
         return self._ledger
+
+    def _take_over(self, ledger: Ledger) -> None:
+        """Put into this file what was saved of another; where the disk takes nothing now, at the next opening."""
+        if self._salvage is None:
+            return
+        try:
+            ledger.begin(durable=True)
+            told = self._salvage.give(ledger)
+            ledger.commit()
+        except Exception as error:
+            self._drop()
+            if not is_outside(error):
+                self._salvage = None  # it is the find itself, and must stand in nobody's way
+            raise
+        self._salvage = None
+        self._loop.call_soon_threadsafe(self._appended)
+        self.fault(f"of the file that is gone {told}", "check the disk; ask the centre whether it knows of every alarm")
 
     def _failed(self, error: Exception) -> StoreError:
         """Bring the connection back to a state from which the next job can go on."""
@@ -210,6 +246,8 @@ class StoreThread:
 
     def _put_aside(self, damage: str) -> None:
         aside = set_aside(self._path)
+        self._salvage = self._salvage or Salvage()
+        self._salvage.take_file(aside)
         self.fault(f"the database was damaged ({damage}) and set aside as {aside.name}; a new one was started",
                    f"keep {aside.name} for the service desk and check the disk")
 
