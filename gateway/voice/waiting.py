@@ -1,7 +1,8 @@
 """What waits to be said, and in which order. Pure.
 
 - About one alarm only the newest state waits: a newer one takes the place of the older, which is stale. What waits
-  about another alarm stays, even of the same kind.
+  about another alarm stays, even of the same kind. "Help is being called" stays too when it is on its way or received
+  before it could be said: whoever fell must hear that it was noticed, and at once.
 - "Help is being called" goes before everything else that waits, in its own order.
 - What sounds the same is said once for all alarms that it waits for.
 - At most LINE_MAX wait: beyond it the oldest goes that does not call for help, or the oldest of all.
@@ -13,6 +14,7 @@ from gateway.model.finding import FindingKind
 from gateway.model.prompt import Prompt
 
 LINE_MAX = 32
+_ON_ITS_WAY = frozenset({Prompt.SENT, Prompt.RECEIVED, Prompt.UNREACHABLE})
 
 
 class Utterance(msgspec.Struct, frozen=True):
@@ -36,7 +38,7 @@ Waiting = tuple[Utterance, ...]
 
 def enqueue(waiting: Waiting, new: Utterance) -> Waiting:
     """Let an utterance wait, in the first one's stead if it makes that one stale."""
-    left = tuple(one for one in waiting if one.alarm != new.alarm)
+    left = tuple(one for one in waiting if one.alarm != new.alarm or (one.urgent and new.prompt in _ON_ITS_WAY))
     urgent = tuple(one for one in (*left, new) if one.urgent)
     rest = tuple(one for one in (*left, new) if not one.urgent)
     if len(left) < LINE_MAX:

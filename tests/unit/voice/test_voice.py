@@ -146,7 +146,7 @@ async def test_two_alarms_that_sound_alike_are_called_out_once(voice: Voice, sta
     for alarm in ("kitchen", "hall"):
         voice.say(Prompt.RAISED, SMOKE, alarm)
     voice.say(Prompt.SENT, SMOKE, "kitchen")
-    await until(lambda: voice.health()["waiting"] == 2)
+    await until(lambda: voice.health()["waiting"] == 3)
     stage.go(3)
     await until(lambda: len(stage.ended) == 3)
     assert stage.ended == ["fall raised", "smoke raised", "smoke sent"]
