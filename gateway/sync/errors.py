@@ -52,6 +52,10 @@ class NotAuthorised(SessionError):
     state = "not_authorised"
 
 
+class TopicRefused(NotAuthorised):
+    """The broker refuses one publication; the session goes on."""
+
+
 class ProtocolRefused(SessionError):
     """The broker closes the connection whatever MQTT version is offered."""
 

@@ -9,6 +9,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +49,15 @@ class _ClosedEarly(aiomqtt.MqttError):
     """The broker closed the connection instead of answering CONNECT."""
 
 
+_message: ContextVar[int] = ContextVar("message", default=0)
+"""The packet identifier that the running task published under last."""
+
+
 class _Client(aiomqtt.Client):
     """aiomqtt 2.5.1 with its gaps closed; each override says which."""
 
     in_flight = IN_FLIGHT
-    refused: ReasonCode | None = None
+    refused: dict[int, ReasonCode]  # by packet identifier, until its publisher has seen it
     _left = False
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode,
@@ -82,8 +87,13 @@ class _Client(aiomqtt.Client):
         if (sock := client.socket()) is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         if reason_code.value >= _FAILURE:
-            self.refused = reason_code
+            self.refused[mid] = reason_code
         super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def _pending_call(self, mid: int, value: Any, pending_dict: dict[int, Any]) -> Any:
+        """Upstream's publish() does not say which message it was."""
+        _message.set(mid)
+        return super()._pending_call(mid, value, pending_dict)
 
     async def leave(self) -> None:
         """End in any state. Upstream keeps socket and task of a connection that failed or was cancelled midway."""
@@ -115,14 +125,15 @@ class Session:
             self._properties.ContentType = "application/cloudevents+json"
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        """Return when the broker has it (QoS 1, PUBACK)."""
+        """Return when the broker has it (QoS 1, PUBACK). Raises TopicRefused where it does not take this one."""
+        _message.set(0)
         try:
             await self._client.publish(topic, payload, qos=1, properties=self._properties)
         except (aiomqtt.MqttError, OSError) as error:
             raise _dropped(error) from error
-        if self._client.refused is not None:
-            raise errors.NotAuthorised(f"the broker refuses what this gateway sends ({self._client.refused})",
-                                       f"ask the city to let this gateway publish to {topic}")
+        if (refusal := self._client.refused.pop(_message.get(), None)) is not None:
+            raise errors.TopicRefused(f"the broker refuses what this gateway sends to {topic} ({refusal})",
+                                      f"ask the city to let this gateway publish to {topic}")
 
     async def subscribe(self, *topics: str) -> None:
         try:
@@ -188,6 +199,7 @@ def _client(city: City, client_id: str, secrets: credentials.Credentials, versio
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],  # else an alarm may wait 40 ms for a delayed ACK
         max_inflight_messages=IN_FLIGHT + 1,  # paho must never queue: an alarm could not overtake there
     )
+    client.refused = {}
     client.pending_calls_threshold = IN_FLIGHT + 1
     return client
 

@@ -22,7 +22,7 @@ from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Row, Store, StoreError, StoreUnwritable
 from gateway.sync import wire
 from gateway.sync.commands import Commands, Obey
-from gateway.sync.errors import NoAnswer, SessionError
+from gateway.sync.errors import NoAnswer, SessionError, TopicRefused
 from gateway.sync.pause import pause_s
 from gateway.sync.session import CONNACK_S, V5, VERSION_NAME, Session, connect
 from gateway.sync.volatile import VolatileOutbox
@@ -71,6 +71,7 @@ class Uplink:
         self._commands = Commands(store, now, on_command, sleep)
         self._volatile = VolatileOutbox()
         self._wakes = (asyncio.Event(), asyncio.Event())  # for each window one, else one takes the other's wake
+        self._refusals: dict[Lane, TopicRefused] = {}
         self._told: asyncio.Queue[wire.Ack | bytes] = asyncio.Queue(TOLD)
         self._asked_s: dict[object, float] = {}  # when each call of the store that has no answer yet began
         self._hurry = asyncio.Event()
@@ -159,7 +160,7 @@ class Uplink:
         if self._session is not None:
             self._since_s = self._now().mono_s
         self._session, self._error = None, error
-        self._windows, self._in_flight = [], 0
+        self._windows, self._in_flight, self._refusals = [], 0, {}
 
     async def _pause(self, seconds: float) -> None:
         """Wait; a new alarm ends it, though never within the first half second of it."""
@@ -201,7 +202,7 @@ class Uplink:
             self._wakes[place].clear()
             while rows := await self._rows(place, session):
                 for row in rows:
-                    group.create_task(self._publish(row, session), name="publish")
+                    group.create_task(self._publish(place, row, session), name="publish")
             await self._wait(place, STORE_RETRY_S if place and isinstance(self._error, StoreError) else None)
 
     async def _rows(self, place: int, session: Session) -> list[Row]:
@@ -235,12 +236,26 @@ class Uplink:
                 admitted.append(row)
         return admitted
 
-    async def _publish(self, row: Row, session: Session) -> None:
+    async def _publish(self, place: int, row: Row, session: Session) -> None:
         payload = wire.encode(row, gateway=self._gateway, now=self._now(), online_since_s=self._since_s)
-        await session.publish(wire.up_topic(self._gateway, row.lane), payload)
-        self._in_flight -= 1
+        try:
+            await session.publish(wire.up_topic(self._gateway, row.lane), payload)
+        except TopicRefused as refusal:
+            self._park(place, row.lane, refusal)
+            return
+        finally:
+            self._in_flight -= 1
+        self._refusals.pop(row.lane, None)
         self._tally.sent += 1
         self._on_sent([row.event.id])
+        self._wake()
+
+    def _park(self, place: int, lane: Lane, refusal: TopicRefused) -> None:
+        """Let the lane rest until its next round; the other lanes need the session."""
+        if lane not in self._refusals:
+            log.warning("lane refused reason=%r cure=%r", refusal.reason, refusal.cure)
+        self._refusals[lane] = refusal
+        self._windows[place].parked.add(lane)
         self._wake()
 
     async def _wait(self, place: int, limit_s: float | None) -> None:
@@ -331,7 +346,8 @@ class Uplink:
                      if window.overdue(lane, now_s, self._answer_s)]
             for lane, window in again:
                 window.rewind(lane)
-                if window.rounds[lane] >= ROUNDS and now_s - self._answered_s >= self._answer_s * ROUNDS:
+                deaf = now_s - self._answered_s >= self._answer_s * ROUNDS
+                if deaf and window.rounds[lane] >= ROUNDS and lane not in self._refusals:
                     raise self._silence(lane, window)
             if again:
                 self._tally.resent_rounds += 1
@@ -344,13 +360,15 @@ class Uplink:
                         "tell the city's platform: its broker works, its application does not answer")
 
     def _trouble(self) -> SessionError | StoreError | None:
-        """The worst of what is wrong now: the session, a silent disk, a lane without an answer, the store."""
+        """The worst of what is wrong now: the session, a silent disk, a refused lane, an unanswered one, the store."""
         if isinstance(self._error, SessionError):
             return self._error
         silent_s = self._now().mono_s - min(self._asked_s.values(), default=math.inf)
         if silent_s > STORE_HANG_S:
             return StoreUnwritable(f"the disk has said nothing for {silent_s:.0f} s; alarms go on from memory",
                                    "check the disk that holds state_dir")
+        if self._refusals:
+            return self._refusals[min(self._refusals)]
         silent = [(lane, window) for lane in Lane for window in self._windows if window.rounds[lane]]
         return self._silence(*silent[0]) if silent else self._error
 

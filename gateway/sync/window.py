@@ -25,6 +25,7 @@ class Window:
     highest: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # ever published in this session
     answered: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # acknowledged in this session
     since_s: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(Lane, 0.0))  # progress or departure
+    parked: set[Lane] = field(default_factory=set)  # refused by the broker; tried again with the next round
     rounds: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # sent again, without an answer
 
     def open_lanes(self, free_slots: int) -> dict[Lane, int]:
@@ -32,7 +33,9 @@ class Window:
         return {
             lane: self.published[lane]
             for lane in Lane
-            if len(self.unsettled[lane]) < PER_LANE and free_slots > (0 if lane is Lane.ALARM else RESERVED)
+            if lane not in self.parked
+            and len(self.unsettled[lane]) < PER_LANE
+            and free_slots > (0 if lane is Lane.ALARM else RESERVED)
         }
 
     def departed(self, lane: Lane, seq: int, now_s: float) -> None:
@@ -53,11 +56,13 @@ class Window:
 
     def overdue(self, lane: Lane, now_s: float, answer_s: float) -> bool:
         """Tell whether the lane has waited for an acknowledgement for `answer_s`."""
-        return bool(self.unsettled[lane]) and now_s - self.since_s[lane] >= answer_s
+        waits = lane in self.parked or bool(self.unsettled[lane])
+        return waits and now_s - self.since_s[lane] >= answer_s
 
     def rewind(self, lane: Lane) -> None:
         """Let everything of the lane that is not settled depart again: another round."""
         self.rounds[lane] += 1
+        self.parked.discard(lane)
         if self.unsettled[lane]:
             self.published[lane] = self.unsettled[lane][0] - 1
             self.unsettled[lane] = []

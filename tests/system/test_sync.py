@@ -260,6 +260,23 @@ async def test_garbage_from_the_city_is_counted_and_harms_nothing(tmp_path: Path
         assert home.uplink.health()["reconnects"] == 1
 
 
+async def test_a_lane_that_the_broker_refuses_rests_and_the_others_go_on(tmp_path: Path) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text("topic readwrite anju/v1/+/up/alarm\ntopic read anju/v1/+/up/+\ntopic readwrite anju/v1/+/down/#\n")
+    async with mosquitto(tmp_path, f"acl_file {acl}") as broker, city(tmp_path, broker.port), \
+            flat(tmp_path / "state", broker.port, answer_s=1.0) as home:
+        await home.store.append(list(numbered("e", 40)))
+        health = await home.until_state("not_authorised")
+        assert f"let this gateway publish to anju/v1/{GATEWAY}/up/event" in health["cure"]
+        for number in range(5):
+            await home.store.append([event(f"alarm-{number}", Lane.ALARM)])
+            await home.until(lambda: f"alarm-{number}" in home.received, 2.0)  # noqa: B023 - awaited at once
+        await home.until(lambda: home.uplink.health()["resent_rounds"] >= 4)
+        health = home.uplink.health()
+        assert (health["connected"], health["reconnects"], health["waiting"]["event"]) == (True, 1, 40)
+        assert health["state"] == "not_authorised"
+
+
 async def test_a_command_is_obeyed_once_and_its_result_reaches_the_city(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
             flat(tmp_path / "state", broker.port) as home:
