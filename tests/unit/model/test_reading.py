@@ -1,0 +1,66 @@
+"""Readings at the door: whatever a driver stamps or measures, an alarm input stays one and all can be told."""
+
+import math
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.model.finding import CODES_OF, FindingKind
+from gateway.model.reading import (
+    FUTURE_S,
+    UNIT_OF,
+    Accel,
+    Binary,
+    BinaryKind,
+    Button,
+    Press,
+    Quantity,
+    QuantityKind,
+    Reading,
+    may_drop,
+    sound,
+)
+from gateway.model.time import ClockQuality, Stamp
+
+NOW = Stamp("boot", 1000.0, 1_800_000_000.0, ClockQuality.SYNCED)
+Value = Press | Binary | Quantity
+values = st.one_of(
+    st.builds(Press, st.sampled_from(Button)),
+    st.builds(Binary, st.sampled_from(BinaryKind), st.booleans()),
+    st.builds(Quantity, st.sampled_from(QuantityKind), st.floats()),
+)
+
+
+@given(values, st.floats())
+def test_what_passes_the_door_can_be_told_and_keeps_its_meaning(value: Value, mono_s: float) -> None:
+    before = Reading("d", msgspec.structs.replace(NOW, mono_s=mono_s), value)
+    after = sound(before, NOW)
+    assert msgspec.json.decode(msgspec.json.encode(after), type=Reading) == after
+    assert math.isfinite(after.at.mono_s)
+    assert after.at.mono_s <= NOW.mono_s + FUTURE_S
+    if isinstance(value, Quantity):
+        assert isinstance(after.value, Quantity)
+        assert after.value.plausible == math.isfinite(value.value)
+    else:
+        assert after.value == value
+
+
+@given(values, st.floats(max_value=NOW.mono_s, allow_nan=False, allow_infinity=False))
+def test_a_sound_reading_passes_as_it_is(value: Value, mono_s: float) -> None:
+    if isinstance(value, Quantity) and not math.isfinite(value.value):
+        return
+    reading = Reading("d", msgspec.structs.replace(NOW, mono_s=mono_s), value)
+    assert sound(reading, NOW) is reading
+
+
+def test_only_samples_and_quantities_may_drop() -> None:
+    assert may_drop(Accel(52.0, 8.0, 0, b""))
+    assert may_drop(Quantity(QuantityKind.BATTERY, 80.0))
+    assert not may_drop(Press(Button.CANCEL))
+    assert not may_drop(Binary(BinaryKind.SMOKE, active=False))
+
+
+def test_every_quantity_has_its_unit_and_every_finding_its_codes() -> None:
+    assert set(UNIT_OF) == set(QuantityKind)
+    assert set(CODES_OF) == set(FindingKind)
