@@ -19,7 +19,8 @@ Invariants
  4. An event and the alarm snapshot, command or result that belongs to it commit in one transaction, or not at all.
  5. An acknowledgement that does not fit (a number never given, another id at that number) means that this file went
     back in time, by a restored copy or a disk that lied. Nothing is deleted then: the epoch is renewed, the
-    waiting rows are numbered from 1, and the city knows them by their ids.
+    waiting rows are numbered from 1, and the city knows them by their ids. So it is with a city that counts wrong,
+    which must not be answered for ever with new epochs: the uplink asks for one renewal in a session.
  6. A row whose body cannot be read is marked and kept; it stands in no other row's way. In the outbox a fault takes
     its number, and its id is free to be appended again.
 """
@@ -179,15 +180,22 @@ class Ledger:
         if any(event.lane is Lane.ALARM for _, event, _ in rows):
             self._renew_epoch()
 
-    def settle(self, lane: Lane, upto: int, last_id: str) -> list[str] | None:
-        """Delete the rows up to `upto` and return their ids; None where the file went back in time: invariant 5."""
+    def settle(self, lane: Lane, upto: int, last_id: str, published: int | None, renew: bool) -> list[str] | None:
+        """Delete the rows up to `upto` and return their ids; None where the file went back in time: invariant 5.
+
+        Without `renew` a contradiction changes nothing; nor does what is above `published` and has no fitting id.
+        """
         if upto <= self.settled[lane]:
             return []
         run = self.connection.execute
         last = run("SELECT id FROM outbox WHERE lane = ? AND seq = ?", (lane, upto)).fetchone()
         if last is None or (last_id and last[0] != last_id):
+            if not renew:
+                return []
             self._renew_epoch()
             return None
+        if published is not None and upto > published and not last_id:
+            return []
         ids = [i for (i,) in run("SELECT id FROM outbox WHERE lane = ? AND seq <= ? ORDER BY seq", (lane, upto))]
         run("DELETE FROM outbox WHERE lane = ? AND seq <= ?", (lane, upto))
         run("UPDATE lane SET settled = ? WHERE lane = ?", (upto, lane))

@@ -187,15 +187,17 @@ class Store:
         renewed = any(event.lane is Lane.ALARM for _, event, _ in mended)
         return await self.next_rows(dict.fromkeys(after, 0) if renewed else after, limit)
 
-    async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "") -> list[str]:
+    async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "", *, published: int | None = None,
+                     renew: bool = True) -> list[str]:
         """Delete what the city's application has, and return the ids.
 
         An acknowledgement of another epoch changes nothing. One that contradicts the file (see the ledger's
-        invariant 5) settles nothing either: the epoch is renewed and the fact reported.
+        invariant 5) settles nothing either: the epoch is renewed, if `renew`, and the fact reported. Beyond number
+        `published` it must prove by the right id that the city has the event.
         """
 
         def work(ledger: Ledger) -> list[str] | None:
-            return ledger.settle(lane, upto, last_id) if epoch == ledger.epoch else []
+            return ledger.settle(lane, upto, last_id, published, renew) if epoch == ledger.epoch else []
 
         ids: list[str] | None = await self._thread.submit(work, writes=True, durable=False)
         if ids is None:

@@ -83,6 +83,7 @@ class Uplink:
         self._windows: list[Window] = []
         self._in_flight = 0
         self._answered_s = 0.0  # when the city last acknowledged anything that was news
+        self._renewed = False  # one new epoch a session: a city that counts wrong would ask for one after another
         self._refused = ""  # the retained command last seen; a topic holds one
         store.on_append(self._appended)
 
@@ -194,6 +195,7 @@ class Uplink:
         self._since_s = self._answered_s = self._now().mono_s
         self._windows = [Window(self._volatile.epoch), Window(self._store.epoch)]
         self._in_flight = 0
+        self._renewed = False
         self._wake()
         log.info("city connected broker=%s:%d mqtt=%s", self._city.host, self._city.port, VERSION_NAME[session.version])
 
@@ -281,7 +283,8 @@ class Uplink:
                 if message.topic == acks:
                     ack = wire.decode_ack(message.payload)
                     if ack.epoch == self._volatile.epoch:
-                        await self._acknowledged(ack, self._volatile.settle(ack.epoch, ack.of_lane, ack.upto, ack.id))
+                        highest = self._published(ack)
+                        await self._acknowledged(ack, self._volatile.settle(ack.epoch, ack.of_lane, ack.upto, highest))
                     else:
                         self._keep(ack)
                 elif message.topic == commands and message.retained:
@@ -304,8 +307,11 @@ class Uplink:
             told = await self._told.get()
             try:
                 if isinstance(told, wire.Ack):
-                    settling = self._store.settle(told.epoch, told.of_lane, told.upto, told.id)
+                    settling = self._store.settle(told.epoch, told.of_lane, told.upto, told.id,
+                                                  published=self._published(told), renew=not self._renewed)
+                    before = self._store.epoch
                     await self._acknowledged(told, self._ask(settling))
+                    self._renewed |= before == told.epoch != self._store.epoch
                 else:
                     await self._ask(self._commands.receive(told))
             except wire.WireError as error:
@@ -324,6 +330,10 @@ class Uplink:
             self._refused = retained.id
             log.warning("refused a retained command id=%s cure=%r", retained.id,
                         "have the city's integrator publish commands without retain, and clear this one")
+
+    def _published(self, ack: wire.Ack) -> int:
+        """The highest number of that lane which this session sent."""
+        return max((window.highest[ack.of_lane] for window in self._windows if window.epoch == ack.epoch), default=0)
 
     async def _acknowledged(self, ack: wire.Ack, settling: Awaitable[list[str]]) -> None:
         ids = await settling

@@ -44,8 +44,9 @@ class VolatileOutbox:
                  for row in self._rows[lane] if row.seq > after[lane]]
         return found[:limit]
 
-    async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "") -> list[str]:
-        if epoch != self.epoch or upto > self._top[lane]:
+    async def settle(self, epoch: str, lane: Lane, upto: int, published: int) -> list[str]:
+        """Forget what the city's application has; nothing that was not `published` to it."""
+        if epoch != self.epoch or upto > published:
             return []
         self._settled[lane] = max(self._settled[lane], upto)
         gone = [row.event.id for row in self._rows[lane] if row.seq <= upto]

@@ -145,6 +145,33 @@ async def test_an_alarm_that_the_city_lost_is_sent_again_though_events_are_ackno
         await asyncio.wait([serving])
 
 
+async def test_a_city_that_counts_too_high_is_given_one_new_epoch_and_settles_nothing(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, aiomqtt.Client(HOST, broker.port) as there, \
+            flat(tmp_path / "state", broker.port, answer_s=0.5) as home:
+        await there.subscribe("anju/v1/+/up/+", qos=1)
+        epochs, copies = set(), 0
+
+        async def miscounting_city() -> None:
+            nonlocal copies
+            async for message in there.messages:
+                told = json.loads(bytes(message.payload))
+                epochs.add(told["epoch"])
+                copies += 1
+                ack = {"epoch": told["epoch"], "lane": told["lane"], "upto": int(told["sequence"]) + 1000}
+                await there.publish(f"anju/v1/{GATEWAY}/down/ack", json.dumps(ack), qos=1)
+
+        serving = asyncio.create_task(miscounting_city())
+        await home.store.append([event("alarm", Lane.ALARM)])
+        await home.until(lambda: home.uplink.health()["reconnects"] == 2)
+        assert len(epochs) == 2
+        assert copies <= 2 + 3
+        assert home.received == []
+        assert home.store.counts()[Lane.ALARM].waiting == 1
+        assert len(home.store.faults()) == 1
+        serving.cancel()
+        await asyncio.wait([serving])
+
+
 async def test_a_stalled_link_is_left_and_a_new_one_made(tmp_path: Path) -> None:
     async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port):
         proxy = Proxy(HOST, broker.port)

@@ -15,6 +15,7 @@ from gateway.model.event import EventType, Lane
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Store, StoreClosed, StoreError, StoreNewer
 from gateway.store.ledger import Ledger
+from gateway.store.thread import FAULTS
 from tests.unit.store.kit import AT, alarm, command, event
 
 ALL = dict.fromkeys(Lane, 0)
@@ -335,3 +336,23 @@ async def test_a_database_of_the_version_before_is_migrated_with_its_commands(tm
     assert not await store.answer_again("c2")
     assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["result"]
     await store.close()
+
+
+async def test_an_acknowledgement_of_what_was_not_sent_settles_only_what_its_id_proves(store: Store) -> None:
+    await store.append([event("a"), event("b"), event("c")])
+    assert await store.settle(store.epoch, Lane.EVENT, 2, published=1) == []
+    assert await store.settle(store.epoch, Lane.EVENT, 2, "b", published=1) == ["a", "b"]
+    epoch = store.epoch
+    for _ in range(3):
+        assert await store.settle(epoch, Lane.EVENT, 1003, renew=False) == []
+    assert (store.epoch, store.faults()) == (epoch, ())
+    assert await store.settle(epoch, Lane.EVENT, 1003) == []
+    assert store.epoch != epoch
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["c"]
+
+
+async def test_a_fault_is_told_once_and_no_more_faults_than_people_can_read(store: Store) -> None:
+    for number in range(3 * FAULTS):
+        store._thread.fault(f"page {number // 2} damaged", "check the disk")
+    assert len(store.faults()) == len(set(store.faults())) == FAULTS
+    assert store.faults()[-1].reason == f"page {3 * FAULTS // 2 - 1} damaged"

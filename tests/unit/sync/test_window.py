@@ -101,10 +101,10 @@ async def test_memory_takes_every_alarm_and_of_the_rest_what_fits() -> None:
 async def test_memory_settles_as_the_store_does() -> None:
     outbox = VolatileOutbox()
     outbox.put([event("a"), event("b"), event("a"), event("c")])
-    assert await outbox.settle("another", Lane.EVENT, 2) == []
-    assert await outbox.settle(outbox.epoch, Lane.EVENT, 9) == []
-    assert await outbox.settle(outbox.epoch, Lane.EVENT, 2) == ["a", "b"]
-    assert await outbox.settle(outbox.epoch, Lane.EVENT, 1) == []
+    assert await outbox.settle("another", Lane.EVENT, 2, 3) == []
+    assert await outbox.settle(outbox.epoch, Lane.EVENT, 2, 1) == []
+    assert await outbox.settle(outbox.epoch, Lane.EVENT, 2, 3) == ["a", "b"]
+    assert await outbox.settle(outbox.epoch, Lane.EVENT, 1, 3) == []
     (left,) = await outbox.next_rows({Lane.EVENT: 0}, 10)
     assert (left.event.id, left.seq, left.settled) == ("c", 3, 2)
 
