@@ -26,13 +26,14 @@ from gateway.runtime.pipeline import Outlets, Pipeline
 from gateway.runtime.registry import Registry
 from gateway.runtime.session import Means
 from gateway.spi import Light
+from gateway.store import Fault as StoreFault
 from gateway.store import Store
 from gateway.sync.uplink import Uplink
 from gateway.voice import Voice
 
 log = logging.getLogger(__name__)
 
-CLOCK_LOOK_S = 5.0
+LOOK_S = 5.0
 
 
 class Daemon:
@@ -44,6 +45,7 @@ class Daemon:
         self.started_mono_s = self.clock.mono_s()
         self.tail = Tail()
         self.detector_faults: dict[str, Fault] = {}
+        self._told: set[StoreFault] = set()
         self.uplink = Uplink(store, config.city, config.gateway.id, now=self.clock.stamp, rng=random.random,
                              on_sent=lambda ids: self.pipeline.sent(ids),
                              on_received=lambda ids: self.pipeline.received(ids),
@@ -63,7 +65,7 @@ class Daemon:
                 group.create_task(self.pipeline.run(), name="pipeline")
                 group.create_task(self.fleet.run(self._ready), name="fleet")
                 group.create_task(feed(lambda: self.pipeline.progress, self._state), name="watchdog")
-                parts = {"uplink": self.uplink.run, "control": control.run, "clock": self._look_at_clock}
+                parts = {"uplink": self.uplink.run, "control": control.run, "looks": self._look}
                 for name, part in parts.items():
                     group.create_task(kept(name, part, self.pipeline.fault), name=name)
         finally:
@@ -77,8 +79,6 @@ class Daemon:
             self.pipeline.fault("configuration", *cut(problem))
         for broken in self.registry.broken:
             self.pipeline.fault(f"plug-in {broken.name}", broken.reason, broken.cure)
-        for fault in self.store.faults():
-            self.pipeline.fault("store", fault.reason, fault.cure)
         self.pipeline.show()
         notify("READY=1", f"STATUS={len(self.config.devices)} devices")
         log.info("ready gateway=%s devices=%d", self.config.gateway.id, len(self.config.devices))
@@ -114,7 +114,12 @@ class Daemon:
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True)  # it may outlive us: decision 3
 
-    async def _look_at_clock(self) -> None:
+    async def _look(self) -> None:
+        """Look now and then at what nobody reports by itself: the clock's quality, and the store's faults."""
         while True:
-            await asyncio.sleep(CLOCK_LOOK_S)
+            for fault in self.store.faults():
+                if fault not in self._told:
+                    self._told.add(fault)
+                    self.pipeline.fault("store", fault.reason, fault.cure)
             await asyncio.to_thread(self.clock.look)
+            await asyncio.sleep(LOOK_S)

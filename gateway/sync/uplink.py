@@ -30,7 +30,8 @@ from gateway.sync.window import Window
 
 log = logging.getLogger(__name__)
 
-ANSWER_S = 20.0  # a lane without an acknowledgement for so long is sent again
+ANSWER_S = 20.0  # a lane without an acknowledgement for so long is sent again, the alarm lane after a quarter of it:
+# the centre's answer is due within 10 s (GB 26875.1-2011, 4.1)
 ROUNDS = 3  # and after so many rounds, with no other lane acknowledged either, the connection itself is doubted
 STORE_RETRY_S = 5.0
 STORE_HANG_S = 2.0  # a commit to a card under load takes some hundred milliseconds
@@ -350,10 +351,10 @@ class Uplink:
     async def _watch(self) -> None:
         """Send again, lane by lane, what got no acknowledgement in time; doubt the connection when that is no help."""
         while True:
-            await self._sleep(self._answer_s / 4)
+            await self._sleep(self._answer_s / 10)
             now_s = self._now().mono_s
             again = [(lane, window) for lane in Lane for window in self._windows
-                     if window.overdue(lane, now_s, self._answer_s)]
+                     if window.overdue(lane, now_s, self._due_s(lane))]
             for lane, window in again:
                 window.rewind(lane)
                 deaf = now_s - self._answered_s >= self._answer_s * ROUNDS
@@ -363,8 +364,11 @@ class Uplink:
                 self._tally.resent_rounds += 1
                 self._wake()
 
+    def _due_s(self, lane: Lane) -> float:
+        return self._answer_s / 4 if lane is Lane.ALARM else self._answer_s
+
     def _silence(self, lane: Lane, window: Window) -> NoAnswer:
-        waited_s = self._answer_s * window.rounds[lane]
+        waited_s = self._due_s(lane) * window.rounds[lane]
         name = lane.name.lower()
         return NoAnswer(f"the city's application has acknowledged nothing of lane {name} for {waited_s:.0f} s",
                         "tell the city's platform: its broker works, its application does not answer")

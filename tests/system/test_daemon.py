@@ -259,3 +259,20 @@ async def test_a_new_configuration_is_taken_up_while_an_sos_is_open(tmp_path: Pa
         with pytest.raises(RuntimeError, match="not valid TOML"):
             await f.gateway.ask("reload")
         assert device(await f.status(), "sos")["state"] == "up"
+
+
+async def test_a_database_that_vanishes_in_use_is_told_to_the_city_and_costs_no_alarm(tmp_path: Path) -> None:
+    async with flat(tmp_path) as f:
+        await f.until(lambda s: device(s, "sos")["state"] == "up" and s["city"]["connected"])
+        await f.broker.stop()
+        await f.press_sos()
+        await f.until(lambda s: s["alarms"])
+        for file in (tmp_path / "state").glob("anju.db*"):
+            file.unlink()
+        await f.until(lambda s: fault(s, "store"))
+        await f.broker.start()
+        await f.city_has("sos")
+        await f.until(lambda s: s["alarms"] and s["alarms"][0]["state"] == "received")
+        async with asyncio.timeout(20):
+            while "store" not in str((await f.city("events", type="anju.gateway.fault"))["events"]):
+                await asyncio.sleep(0.05)
