@@ -70,6 +70,7 @@ class Desk:
         }
         return {"epoch": self._daemon.store.epoch, "waiting": {name: lane["waiting"] for name, lane in lanes.items()},
                 "lanes": lanes, "unsaved": self._daemon.pipeline.keeper.waiting(),
+                "dropped": self._daemon.pipeline.keeper.dropped,
                 "reason": trouble.reason if trouble else "", "cure": trouble.cure if trouble else ""}
 
     async def _discover(self, request: dict[str, Any]) -> Any:

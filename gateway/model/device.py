@@ -30,4 +30,4 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     reason: str = ""
     cure: str = ""
     sessions: int = 0  # started since the daemon started
-    dropped: int = 0  # samples dropped because the pipeline was full
+    dropped: int = 0  # samples that came too late to be of use

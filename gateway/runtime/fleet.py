@@ -29,7 +29,7 @@ class Fleet:
     def __init__(self, config: Config, registry: Registry, means: Means, spawn: Spawn | None,
                  fault: Callable[[str, str, str], None]) -> None:
         self.config = config
-        self._fault, self._applying = fault, asyncio.Lock()
+        self._fault = fault
         self._registry, self._means, self._spawn = registry, means, spawn
         self._hosted: dict[str, HostedBus] = {}
         self._local = Supervisor(registry.drivers, registry.buses, means, self._context)
@@ -45,10 +45,6 @@ class Fleet:
 
     async def apply(self, config: Config) -> None:
         """Change over to a new configuration; what did not change goes on undisturbed."""
-        async with self._applying:
-            await self._apply(config)
-
-    async def _apply(self, config: Config) -> None:
         assert self._group is not None  # noqa: S101 - run() comes first
         self.config = config
         hosted = {name for name in config.buses if self._registry.buses[name].own_process}

@@ -33,7 +33,7 @@ class Link(Protocol[S_co]):
     def emit(self, value: Measurement, mono_s: float) -> None:
         """Hand over one measurement, stamped when its bytes arrived. Never blocks, never raises.
 
-        When the pipeline is full samples are dropped and counted; whatever `may_drop` forbids never is.
+        Samples that come too late to be of use are dropped and counted; whatever `may_drop` forbids never is.
         """
 
     def orders(self) -> AsyncIterator[Order]:

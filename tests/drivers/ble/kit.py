@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
 from drivers.bus.ble import BleBus
 from drivers.devices.pmd import CONTROL_POINT
 from drivers.devices.polar import DRIVER, PolarSettings
+from drivers.testkit.link import RecordedLink
 from gateway.model.reading import Accel, Measurement
 from gateway.spi import BlePeer, SpiError
 from hil.bluez import backend
@@ -29,29 +30,19 @@ SETTINGS = PolarSettings(address=ADDRESS)
 NEEDS_DBUS = pytest.mark.skipif(missing() is not None, reason=missing() or "")
 
 
-@dataclass
-class FakeLink:
-    """Keeps what a driver says."""
+class FakeLink(RecordedLink[PolarSettings]):
+    """Keeps what the bracelet's driver says."""
 
-    settings: PolarSettings = SETTINGS
-    device: str = "wrist"
-    emitted: list[tuple[Measurement, float]] = field(default_factory=list)
-    is_ready: asyncio.Event = field(default_factory=asyncio.Event)
+    def __init__(self, settings: PolarSettings = SETTINGS, device: str = "wrist") -> None:
+        super().__init__(settings, device)
 
-    def ready(self) -> None:
-        self.is_ready.set()
-
-    def alive(self) -> None: ...
-
-    def emit(self, value: Measurement, mono_s: float) -> None:
-        self.emitted.append((value, mono_s))
-
-    def orders(self) -> AsyncIterator[None]:
-        raise NotImplementedError
+    @property
+    def emitted(self) -> list[tuple[Measurement, float]]:
+        return [(value, mono_s) for mono_s, value in self.said]
 
     @property
     def blocks(self) -> list[Accel]:
-        return [value for value, _at in self.emitted if isinstance(value, Accel)]
+        return [value for value in self.values if isinstance(value, Accel)]
 
     def samples(self) -> int:
         return sum(len(block.samples_mg) // 6 for block in self.blocks)
