@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import random
-import secrets
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +12,7 @@ from gateway import __version__
 from gateway.app.settings import cut, rules
 from gateway.config import Config
 from gateway.model.event import Event, EventType, Lane
+from gateway.model.ids import new_id
 from gateway.model.light import LightPattern
 from gateway.ops.control import ControlServer, Verb
 from gateway.ops.notify import notify
@@ -50,7 +51,7 @@ class Daemon:
                              on_sent=lambda ids: self.pipeline.sent(ids),
                              on_received=lambda ids: self.pipeline.received(ids),
                              on_command=lambda command: self.pipeline.obey(command))
-        outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: secrets.token_hex(16))
+        outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()))
         self.pipeline = Pipeline(self.clock, store, Detectors(config.detect, self._detector_failed), rules(config),
                                  outlets, lambda: self.fleet.statuses())
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)

@@ -89,7 +89,7 @@ class Desk:
                 raise ConfigError(self._daemon.config.path, problems)
         except ConfigError as error:
             raise Refused(str(error), "mend the file (`anju config check`), then try again") from error
-        restart = [name for name in ("gateway", "city", "voice", "detect")
+        restart = [name for name in ("gateway", "city", "store", "voice", "detect")
                    if getattr(config, name) != getattr(self._daemon.config, name)]
         await self._daemon.fleet.apply(config)
         self._daemon.problems = []

@@ -14,12 +14,12 @@ from gateway.config.conflicts import conflicts
 from gateway.config.convert import convert, unknown
 from gateway.config.errors import ConfigError, ConfigForbidden
 from gateway.config.files import unreadable
-from gateway.config.schema import City, Config, Detect, Device, Gateway, Voice
+from gateway.config.schema import City, Config, Detect, Device, Gateway, Storage, Voice
 
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
 BusTypes = Mapping[str, type[msgspec.Struct]]
 
-_SECTIONS = ("gateway", "city", "voice", "detect", "bus", "devices")
+_SECTIONS = ("gateway", "city", "store", "voice", "detect", "bus", "devices")
 
 
 def read(path: Path) -> str:
@@ -56,9 +56,9 @@ def parse(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> Confi
 def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tuple[Config | None, list[str]]:
     """What of `text` can be used, and every problem: one bad device must not keep the others from watching.
 
-    A device or a bus with a bad value is left out, an unknown key ignored, [voice] or [detect] with a bad value taken
-    at its defaults; two devices that claim the same address both stay. None where [gateway] or [city] cannot be used
-    or the text is no TOML.
+    A device or a bus with a bad value is left out, an unknown key ignored, [store], [voice] or [detect] with a bad
+    value taken at its defaults; two devices that claim the same address both stay. None where [gateway] or [city]
+    cannot be used or the text is no TOML.
     """
     try:
         raw = tomllib.loads(text)
@@ -67,6 +67,7 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
     problems = [unknown(key, key, _SECTIONS) for key in raw if key not in _SECTIONS]
     gateway = convert(_table(raw, "gateway", problems), Gateway, "gateway", problems)
     city = convert(_table(raw, "city", problems), City, "city", problems)
+    store = convert(_table(raw, "store", problems), Storage, "store", problems)
     voice = convert(_table(raw, "voice", problems), Voice, "voice", problems)
     detect = convert(_table(raw, "detect", problems), Detect, "detect", problems)
     devices = _devices(_table(raw, "devices", problems), drivers, problems)
@@ -81,8 +82,8 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
     if gateway is None or city is None:
         return None, problems
     watched = {name: device for name, device in devices.items() if drivers[device.driver][0] in bus_settings}
-    config = Config(gateway=gateway, city=city, voice=voice or Voice(), detect=detect or Detect(),
-                    buses=bus_settings, devices=watched, path=path)
+    config = Config(gateway=gateway, city=city, store=store or Storage(), voice=voice or Voice(),
+                    detect=detect or Detect(), buses=bus_settings, devices=watched, path=path)
     return config, problems
 
 

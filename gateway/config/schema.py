@@ -40,6 +40,18 @@ class City(Table, frozen=True, kw_only=True):
     password_file: Path | None = None
 
 
+class Storage(Table, frozen=True, kw_only=True):
+    """[store]: how much the outbox may hold, and how late telemetry may be written.
+
+    Past `max_mb`, or with less than `min_free_mb` left on its disk, the oldest telemetry goes, then the oldest events;
+    alarms never. Alarms and events are written at once; telemetry within `telemetry_delay_s`, many in one go.
+    """
+
+    max_mb: Annotated[float, msgspec.Meta(ge=8)] = 1024
+    min_free_mb: Annotated[float, msgspec.Meta(ge=0)] = 256
+    telemetry_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 30
+
+
 class Voice(Table, frozen=True, kw_only=True):
     """[voice]: what the resident hears. `output`: "alsa", "alsa:DEVICE", "wav:FILE" or "none"."""
 
@@ -71,6 +83,7 @@ class Config(Table, frozen=True, kw_only=True):
 
     gateway: Gateway
     city: City
+    store: Storage
     voice: Voice
     detect: Detect
     buses: dict[str, Any]

@@ -30,6 +30,7 @@ class EventType:
     GATEWAY_FAULT = "anju.gateway.fault"
     COMMAND_RESULT = "anju.command.result"
     VITALS_SUMMARY = "anju.vitals.summary"
+    OUTBOX_GAP = "anju.outbox.gap"  # events that were given up for want of room; in the lane where they stood
 
 
 class Event(msgspec.Struct, frozen=True):

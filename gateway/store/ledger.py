@@ -3,7 +3,9 @@
 Layout
     meta(key, value)            `epoch`: a random id made with the file; sequence numbers mean nothing without it
     lane(lane, settled)         the highest sequence number that the city's application has acknowledged
-    outbox(lane, seq, id, body) what the city has not acknowledged yet; body is the Event as JSON
+    outbox(lane, seq, id, body, first)
+                                what the city has not acknowledged yet; body is the Event as JSON. `first`: the row is
+                                a gap record and stands for the numbers first..seq
     alarm(id, state, body)      the newest snapshot of each alarm; `state` UNREADABLE: its body could not be read
     detector(name, body)        what a detector wants to know again after a restart
     inbox(id, body, done, result)
@@ -62,6 +64,7 @@ class RawRow:
     settled: int
     id: str
     body: bytes
+    first: int | None = None
 
 
 @dataclass(slots=True)
@@ -106,14 +109,16 @@ class Ledger:
         for event, body in events:
             seq = self.top[event.lane] + 1
             new = self.connection.execute(
-                "INSERT INTO outbox VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", (event.lane, seq, event.id, body)
+                "INSERT INTO outbox (lane, seq, id, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                (event.lane, seq, event.id, body),
             ).rowcount
             if new:
                 self.top[event.lane] = seq
                 self.oldest[event.lane] = self.oldest[event.lane] or event.at
 
     def save_alarm(self, alarm_id: str, state: str, body: bytes) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?)", (alarm_id, state, body))
+        insert = "INSERT OR REPLACE INTO alarm (id, state, body) VALUES (?, ?, ?)"
+        self.connection.execute(insert, (alarm_id, state, body))
 
     def knows_alarm(self, alarm_id: str) -> bool:
         return self.connection.execute("SELECT 1 FROM alarm WHERE id = ?", (alarm_id,)).fetchone() is not None
@@ -164,10 +169,11 @@ class Ledger:
             if self.top[lane] <= after[lane]:
                 continue
             found = self.connection.execute(
-                "SELECT seq, id, CAST(body AS BLOB) FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
+                "SELECT seq, id, CAST(body AS BLOB), first FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
                 (lane, after[lane], limit - len(rows)),
             )
-            rows += [RawRow(self.epoch, lane, seq, self.settled[lane], row_id, body) for seq, row_id, body in found]
+            rows += [RawRow(self.epoch, lane, seq, self.settled[lane], row_id, body, first)
+                     for seq, row_id, body, first in found]
         return rows
 
     def substitute(self, epoch: str, rows: Sequence[tuple[int, Event, bytes]]) -> None:

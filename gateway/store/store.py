@@ -32,7 +32,8 @@ _encode = msgspec.json.Encoder().encode
 class Row:
     """One event on its way, with the number it got when it was committed.
 
-    `settled`: the number up to which the city had acknowledged this lane when the row was read.
+    `settled`: the number up to which the city had acknowledged this lane when the row was read. `first`: the event is a
+    gap record and stands for the numbers first..seq; None for every other.
     """
 
     epoch: str
@@ -40,6 +41,7 @@ class Row:
     seq: int
     settled: int
     event: Event
+    first: int | None = None
 
 
 class Store:
@@ -173,7 +175,7 @@ class Store:
         the alarm for received, and it can be appended again. For an alarm's the epoch is renewed, which asks for that.
         """
         raw: list[RawRow] = await self._thread.submit(lambda ledger: ledger.next_rows(after, limit))
-        rows = [Row(row.epoch, row.lane, row.seq, row.settled, _event(row)) for row in raw]
+        rows = [Row(row.epoch, row.lane, row.seq, row.settled, _event(row), row.first) for row in raw]
         mended = [(row.seq, row.event, _encode(row.event)) for row, was in zip(rows, raw, strict=True)
                   if row.event.id != was.id]
         if not mended:

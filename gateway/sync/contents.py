@@ -86,6 +86,15 @@ class VitalsContents(msgspec.Struct, frozen=True):
     max: float | None
 
 
+class GapContents(msgspec.Struct, frozen=True):
+    """Events that were given up for want of room before they were acknowledged."""
+
+    first: Annotated[Count, _about("The sequence number of the first that is gone, in this event's lane.")]
+    last: Annotated[Count, _about("The sequence number of the last; this event has it now.")]
+    reason: str
+    cure: str
+
+
 CONTENTS: dict[str, type[msgspec.Struct]] = {
     EventType.ALARM_RAISED: AlarmContents,
     EventType.ALARM_REPEATED: AlarmContents,
@@ -98,5 +107,6 @@ CONTENTS: dict[str, type[msgspec.Struct]] = {
     EventType.GATEWAY_FAULT: FaultContents,
     EventType.COMMAND_RESULT: CommandResult,
     EventType.VITALS_SUMMARY: VitalsContents,
+    EventType.OUTBOX_GAP: GapContents,
 }
 """Event type -> the shape of its data."""
