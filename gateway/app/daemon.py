@@ -12,7 +12,6 @@ from gateway import __version__
 from gateway.app.settings import cut, rules
 from gateway.config import Config
 from gateway.model.event import Event, EventType, Lane
-from gateway.model.ids import new_id
 from gateway.model.light import LightPattern
 from gateway.ops.control import ControlServer, Verb
 from gateway.ops.notify import notify
@@ -22,6 +21,7 @@ from gateway.ops.watchdog import feed
 from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors, Draft
 from gateway.runtime.fleet import Fleet
+from gateway.runtime.ids import new_id
 from gateway.runtime.kept import kept
 from gateway.runtime.pipeline import Outlets, Pipeline
 from gateway.runtime.registry import Registry

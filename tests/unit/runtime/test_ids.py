@@ -2,7 +2,7 @@
 
 import uuid
 
-from gateway.model.ids import new_id
+from gateway.runtime.ids import new_id
 
 
 def test_an_id_is_a_uuid_of_version_7_that_tells_its_millisecond() -> None:
