@@ -55,6 +55,11 @@ def is_disk(error: BaseException) -> bool:
     return primary_code(error) in _DISK or isinstance(error, OSError)
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether the disk has no space left."""
+    return primary_code(error) == sqlite3.SQLITE_FULL
+
+
 def is_outside(error: BaseException) -> bool:
     """Tell whether no job is to blame: the next one would fail just so."""
     return primary_code(error) in _OUTSIDE or is_disk(error)

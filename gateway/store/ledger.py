@@ -16,14 +16,18 @@ Layout
 Invariants
  1. In one epoch and lane the sequence numbers handed out are 1, 2, 3, ... without a gap, in the order of commit.
     The next one is max(settled, highest row) + 1, so nothing but the rows themselves needs to be written.
- 2. A row leaves the outbox only by settle(): after the city's application said that it has it.
+ 2. A row leaves the outbox only by settle(), after the city's application said that it has it, or by give_up(), which
+    puts a gap record in the place of the oldest rows of a lane: it takes the last of their numbers and stands for all
+    of them. A lane has at most one, its first row; the alarm lane never has one.
  3. An event id stands in the outbox at most once: appending it again is no error and changes nothing.
  4. An event and the alarm snapshot, command or result that belongs to it commit in one transaction, or not at all.
  5. An acknowledgement that does not fit (a number never given, another id at that number) means that this file went
     back in time, by a restored copy or a disk that lied. Nothing is deleted then: the epoch is renewed, the
     waiting rows are numbered from 1, and the city knows them by their ids. So it is with a city that counts wrong,
     which must not be answered for ever with new epochs: the uplink asks for one renewal in a session.
- 6. A row whose body cannot be read is marked and kept; it stands in no other row's way. In the outbox a fault takes
+ 6. What is settled counts as gone at once, but leaves the file with a later transaction: every commit wears the card.
+    Forgetting it in a crash costs a resend, which the city knows by its ids.
+ 7. A row whose body cannot be read is marked and kept; it stands in no other row's way. In the outbox a fault takes
     its number, and its id is free to be appended again.
 """
 
@@ -35,12 +39,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.model.alarm import OPEN
-from gateway.model.event import Event, Lane
-from gateway.model.time import Stamp
+from gateway.model.event import Event, EventType, Lane
+from gateway.model.time import ClockQuality, Stamp
+from gateway.store.retention import Cut
 
 UNREADABLE = "unreadable"
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are not what was written."""
+
+NEVER = Stamp(boot_id="", mono_s=0.0, wall_s=None, quality=ClockQuality.UNSET)
+"""Of what cannot be read any more nobody knows when it was."""
 
 Body = tuple[str, bytes]
 """A row's id and what it holds, as JSON."""
@@ -75,15 +83,22 @@ class Ledger:
     epoch: str = ""
     settled: dict[Lane, int] = field(default_factory=dict)
     top: dict[Lane, int] = field(default_factory=dict)
+    head: dict[Lane, int] = field(default_factory=dict)  # the lowest number that waits; above `top`: none
     oldest: dict[Lane, Stamp | None] = field(default_factory=dict)
+    departing: dict[Lane, int] = field(default_factory=dict)  # settled, but still in the file: invariant 6
+    gone: int = 0  # rows among them
 
     def begin(self, durable: bool) -> None:
         """Start a transaction whose commit survives a power cut (`durable`), or may be forgotten by one."""
         self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self.connection.execute("BEGIN IMMEDIATE")
+        for lane, upto in self.departing.items():  # invariant 6
+            self.connection.execute("DELETE FROM outbox WHERE lane = ? AND seq <= ?", (lane, upto))
+            self.connection.execute("UPDATE lane SET settled = ? WHERE lane = ?", (upto, lane))
 
     def commit(self) -> None:
         self.connection.execute("COMMIT")
+        self.departing, self.gone = {}, 0
 
     def rollback(self) -> None:
         """Forget the transaction, in memory too."""
@@ -98,11 +113,12 @@ class Ledger:
         if not run(query).fetchone():  # an insert that changes nothing would need the write lock all the same
             run("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
         self.epoch = run(query).fetchone()[0]
-        self.settled = {Lane(lane): settled for lane, settled in run("SELECT lane, settled FROM lane")}
+        self.settled = {Lane(lane): max(settled, self.departing.get(Lane(lane), 0))
+                        for lane, settled in run("SELECT lane, settled FROM lane")}
         for lane in Lane:
             highest = run("SELECT max(seq) FROM outbox WHERE lane = ?", (lane,)).fetchone()[0]
             self.top[lane] = max(self.settled[lane], highest or 0)
-            self._find_oldest(lane)
+            self._find_head(lane)
 
     def append(self, events: Sequence[tuple[Event, bytes]]) -> None:
         """Give each event the next number of its lane. Invariants 1 and 3."""
@@ -113,8 +129,9 @@ class Ledger:
                 (event.lane, seq, event.id, body),
             ).rowcount
             if new:
+                if self.head[event.lane] > self.top[event.lane]:
+                    self.head[event.lane], self.oldest[event.lane] = seq, event.at
                 self.top[event.lane] = seq
-                self.oldest[event.lane] = self.oldest[event.lane] or event.at
 
     def save_alarm(self, alarm_id: str, state: str, body: bytes) -> None:
         insert = "INSERT OR REPLACE INTO alarm (id, state, body) VALUES (?, ?, ?)"
@@ -129,7 +146,7 @@ class Ledger:
         return [(alarm_id, body) for alarm_id, state, body in rows if state in OPEN]
 
     def set_alarms_aside(self, ids: Sequence[str]) -> None:
-        """Invariant 6."""
+        """Invariant 7."""
         self.connection.executemany("UPDATE alarm SET state = ? WHERE id = ?", [(UNREADABLE, i) for i in ids])
 
     def save_detector(self, name: str, body: bytes) -> None:
@@ -159,7 +176,7 @@ class Ledger:
         return list(self.connection.execute("SELECT id, CAST(body AS BLOB) FROM inbox WHERE NOT done ORDER BY id"))
 
     def set_commands_aside(self, ids: Sequence[str]) -> None:
-        """Invariant 6."""
+        """Invariant 7."""
         self.connection.executemany("UPDATE inbox SET done = 2 WHERE id = ?", [(i,) for i in ids])
 
     def next_rows(self, after: Mapping[Lane, int], limit: int) -> list[RawRow]:
@@ -170,60 +187,86 @@ class Ledger:
                 continue
             found = self.connection.execute(
                 "SELECT seq, id, CAST(body AS BLOB), first FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (lane, after[lane], limit - len(rows)),
+                (lane, max(after[lane], self.settled[lane]), limit - len(rows)),
             )
             rows += [RawRow(self.epoch, lane, seq, self.settled[lane], row_id, body, first)
                      for seq, row_id, body, first in found]
         return rows
 
     def substitute(self, epoch: str, rows: Sequence[tuple[int, Event, bytes]]) -> None:
-        """Put events in the place of what could not be read. Invariant 6; of an alarm's the epoch is renewed."""
+        """Put events in the place of what could not be read. Invariant 7; of an alarm's the epoch is renewed."""
         if epoch != self.epoch:
             return  # the numbers mean other rows by now
         for seq, event, body in rows:
             self.connection.execute("UPDATE outbox SET id = ?, body = ? WHERE lane = ? AND seq = ?",
                                     (event.id, body, event.lane, seq))
         if any(event.lane is Lane.ALARM for _, event, _ in rows):
-            self._renew_epoch()
+            self.renew_epoch()
 
     def settle(self, lane: Lane, upto: int, last_id: str, published: int | None, renew: bool) -> list[str] | None:
-        """Delete the rows up to `upto` and return their ids; None where the file went back in time: invariant 5.
+        """Take the rows up to `upto` for gone and return their ids. Writes nothing: invariant 6.
 
-        Without `renew` a contradiction changes nothing; nor does what is above `published` and has no fitting id.
+        None where the file went back in time (invariant 5) and `renew` allows for a new epoch; without it such a
+        contradiction changes nothing; nor does what is above `published` and has no fitting id.
         """
         if upto <= self.settled[lane]:
             return []
         run = self.connection.execute
-        last = run("SELECT id FROM outbox WHERE lane = ? AND seq = ?", (lane, upto)).fetchone()
-        if last is None or (last_id and last[0] != last_id):
-            if not renew:
-                return []
-            self._renew_epoch()
-            return None
-        if published is not None and upto > published and not last_id:
+        query = "SELECT seq, id, first FROM outbox WHERE lane = ? AND seq >= ? ORDER BY seq LIMIT 1"
+        seq, id_, first = run(query, (lane, upto)).fetchone() or (None, "", None)
+        # What a gap record stands for has no ids any more: the city had it before it was given up.
+        if seq is None or (first is None and last_id and id_ != last_id):
+            return None if renew else []
+        if published is not None and upto > published and (not last_id or first is not None):
             return []
-        ids = [i for (i,) in run("SELECT id FROM outbox WHERE lane = ? AND seq <= ? ORDER BY seq", (lane, upto))]
-        run("DELETE FROM outbox WHERE lane = ? AND seq <= ?", (lane, upto))
-        run("UPDATE lane SET settled = ? WHERE lane = ?", (upto, lane))
-        self.settled[lane] = upto
-        self._find_oldest(lane)
+        query = "SELECT id FROM outbox WHERE lane = ? AND seq > ? AND seq <= ? ORDER BY seq"
+        ids = [i for (i,) in run(query, (lane, self.settled[lane], upto))]
+        self.settled[lane] = self.departing[lane] = upto
+        self.gone += len(ids)
+        self._find_head(lane)
         return ids
 
-    def counts(self) -> dict[Lane, LaneCount]:
-        return {lane: LaneCount(self.top[lane] - self.settled[lane], self.oldest[lane]) for lane in Lane}
+    def give_up(self, cut: Cut) -> int:
+        """Put one gap record in the place of the oldest rows of a lane; return how many went. Invariant 2."""
+        run, lane, first = self.connection.execute, cut.lane, self.settled[cut.lane] + 1
+        query = "SELECT seq, CAST(body AS BLOB) FROM outbox WHERE lane = ? AND seq >= ? ORDER BY seq LIMIT ?"
+        found = run(query, (lane, first, cut.rows)).fetchall()
+        if not found:
+            return 0
+        last, at = found[-1][0], _taken(found[-1][1]) or NEVER
+        data = {"events": last - first + 1, "reason": cut.reason, "cure": cut.cure}
+        event = Event(f"gap-{self.epoch}-{lane.value}-{last}", EventType.OUTBOX_GAP, lane, "gateway", at, data)
+        run("DELETE FROM outbox WHERE lane = ? AND seq <= ?", (lane, last))
+        run("INSERT INTO outbox (lane, seq, id, body, first) VALUES (?, ?, ?, ?, ?)",
+            (lane, last, event.id, msgspec.json.encode(event), first))
+        self._find_head(lane)
+        return len(found) - 1
 
-    def _renew_epoch(self) -> None:
+    def space(self) -> tuple[int, int]:
+        """Return the bytes of the file that are in use, and those that are free in it."""
+        pages, free, size_bytes = (self.connection.execute(f"PRAGMA {name}").fetchone()[0]
+                                   for name in ("page_count", "freelist_count", "page_size"))
+        return (pages - free) * size_bytes, free * size_bytes
+
+    def counts(self) -> dict[Lane, LaneCount]:
+        return {lane: LaneCount(self.top[lane] - self.head[lane] + 1, self.oldest[lane]) for lane in Lane}
+
+    def renew_epoch(self) -> None:
+        """Number what waits from 1, under a new epoch. Invariant 5; in a transaction, which has let go what departs."""
         run = self.connection.execute
+        self.departing = {}
         run("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_hex(8),))
-        run("UPDATE outbox SET seq = -(seq - (SELECT settled FROM lane WHERE lane.lane = outbox.lane))")
+        run("""UPDATE outbox SET seq = -(seq - (SELECT settled FROM lane WHERE lane.lane = outbox.lane)),
+                 first = CASE WHEN first IS NULL THEN NULL ELSE 1 END""")
         run("UPDATE outbox SET seq = -seq")  # by way of the negatives no two rows ever meet
         run("UPDATE lane SET settled = 0")
         self.load()
 
-    def _find_oldest(self, lane: Lane) -> None:
-        query = "SELECT CAST(body AS BLOB) FROM outbox WHERE lane = ? ORDER BY seq LIMIT 1"
-        first = self.connection.execute(query, (lane,)).fetchone()
-        self.oldest[lane] = None if first is None else _taken(first[0])
+    def _find_head(self, lane: Lane) -> None:
+        query = "SELECT seq, CAST(body AS BLOB) FROM outbox WHERE lane = ? AND seq > ? ORDER BY seq LIMIT 1"
+        seq, body = self.connection.execute(query, (lane, self.settled[lane])).fetchone() or (self.top[lane] + 1, None)
+        self.head[lane] = seq
+        self.oldest[lane] = None if body is None else _taken(body)
 
 
 class _Taken(msgspec.Struct):

@@ -84,6 +84,8 @@ def _applied(connection: sqlite3.Connection) -> set[str]:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
+    # One owner: the journal's index stays in memory, where no card wears and no full disk kills whoever maps it.
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")

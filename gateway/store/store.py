@@ -1,7 +1,8 @@
 """Store: what the gateway must not forget, as an async face of the store thread.
 
 Every call that writes returns after its transaction is on the disk (WAL, synchronous=FULL, one fsync shared by all
-who wait). The one exception is settle(): forgetting it in a power cut costs a resend that the city knows by its id.
+who wait). The one exception is settle(): it reaches the disk with a later commit, and forgetting it in a crash costs a
+resend that the city knows by its id.
 Layout and invariants stand at the head of gateway/store/ledger.py.
 """
 
@@ -18,12 +19,15 @@ import msgspec
 from gateway.model.alarm import Alarm
 from gateway.model.command import Command
 from gateway.model.event import Event, EventType, Lane
-from gateway.model.time import ClockQuality, Stamp
 from gateway.store.errors import StoreError, StoreNewer
-from gateway.store.ledger import UNDECODABLE, Body, LaneCount, Ledger, RawRow
+from gateway.store.ledger import NEVER, UNDECODABLE, Body, LaneCount, Ledger, RawRow
+from gateway.store.retention import Limits
 from gateway.store.thread import Fault, StoreThread
+from gateway.store.volume import Writes
 
 T = TypeVar("T")
+
+DEFAULT = Limits()
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,18 +51,19 @@ class Row:
 class Store:
     """The outbox, the alarms and the inbox, in `FOLDER/anju.db`. Errors: gateway.store.errors."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limits: Limits) -> None:
         self._listeners: list[Callable[[], None]] = []
-        self._thread = StoreThread(folder, asyncio.get_running_loop(), self._appended)
+        self._limits = limits
+        self._thread = StoreThread(folder, limits, asyncio.get_running_loop(), self._appended)
 
     @classmethod
-    async def open(cls, folder: Path) -> Self:
+    async def open(cls, folder: Path, limits: Limits = DEFAULT) -> Self:
         """Open or make the database. Raises StoreNewer and nothing else.
 
         Where the disk does not work now the store opens all the same: `trouble` says why, calls raise StoreError, and
         the first call after the disk works again succeeds.
         """
-        store = cls(folder)
+        store = cls(folder, limits)
         try:
             await store._thread.submit(lambda ledger: None)
         except StoreNewer:
@@ -90,6 +95,14 @@ class Store:
         """Tell what waits for the city's acknowledgement, lane by lane."""
         return self._thread.snapshot.counts
 
+    def writes(self) -> Writes:
+        """Tell what has been written to the disk since the store was opened."""
+        return self._thread.snapshot.writes
+
+    def given_up(self) -> int:
+        """Tell how many events were given up for want of room since the store was opened."""
+        return self._thread.snapshot.given_up
+
     def on_append(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the event loop after every commit that put something into the outbox."""
         self._listeners.append(listener)
@@ -98,7 +111,8 @@ class Store:
                      ) -> None:
         """Commit events, the alarm they belong to and the end of command `result_of`, all in one transaction.
 
-        The last event is then that command's result.
+        The last event is then that command's result. Telemetry by itself waits up to `telemetry_delay_s` for a commit
+        that others need.
         """
         rows = [(event, _encode(event)) for event in events]
         snapshot = None if alarm is None else (alarm.id, alarm.state.value, _encode(alarm))
@@ -110,7 +124,9 @@ class Store:
             if result_of is not None:
                 ledger.finish_command(result_of, rows[-1][1] if rows else None)
 
-        await self._thread.submit(work, writes=True, wakes=bool(rows))
+        hurry = alarm is not None or result_of is not None or any(e.lane is not Lane.TELEMETRY for e in events)
+        within_s = 0.0 if hurry else self._limits.telemetry_delay_s
+        await self._thread.submit(work, writes=True, wakes=bool(rows), within_s=within_s)
 
     async def save_alarm(self, alarm: Alarm) -> None:
         """Commit an alarm's snapshot alone."""
@@ -201,8 +217,13 @@ class Store:
         def work(ledger: Ledger) -> list[str] | None:
             return ledger.settle(lane, upto, last_id, published, renew) if epoch == ledger.epoch else []
 
-        ids: list[str] | None = await self._thread.submit(work, writes=True, durable=False)
+        def renewed(ledger: Ledger) -> None:
+            if epoch == ledger.epoch:
+                ledger.renew_epoch()
+
+        ids: list[str] | None = await self._thread.submit(work)
         if ids is None:
+            await self._thread.submit(renewed, writes=True)
             self._thread.fault("the city acknowledged what this database never said: the file went back in time",
                                "check the disk; never restore a copy of state_dir")
         return ids or []
@@ -240,11 +261,10 @@ def _event(row: RawRow) -> Event:
 
 
 def _substitute(row: RawRow, why: str) -> Event:
-    never = Stamp(boot_id="", mono_s=0.0, wall_s=None, quality=ClockQuality.UNSET)
     data = {"what": "store", "reason": f"outbox row {row.lane.name.lower()} {row.seq} could not be read ({why})",
             "cure": "check the disk; ask the flat whether all is well"}
     event_id = f"unreadable-{row.epoch}-{row.lane}-{row.seq}"
-    return Event(event_id, EventType.GATEWAY_FAULT, row.lane, "gateway", never, data)
+    return Event(event_id, EventType.GATEWAY_FAULT, row.lane, "gateway", NEVER, data)
 
 
 def _oldest_first(alarms: Sequence[Alarm]) -> list[Alarm]:

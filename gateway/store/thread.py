@@ -1,21 +1,32 @@
-"""The store thread: runs every statement, and lets all callers that wait at the same time share one commit."""
+"""The store thread: runs every statement, and lets all callers that wait at the same time share one commit.
+
+What may be late (telemetry) waits for a commit that is made anyway, at most as long as its caller allows. Between jobs
+the thread keeps house: it lets go what is settled, makes room, brings the journal into the database.
+"""
 
 import asyncio
+import math
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway.model.event import Lane
-from gateway.store.errors import StoreClosed, StoreError, StoreNewer, is_corrupt, is_disk, is_outside, translate
+from gateway.store.errors import StoreClosed, StoreError, is_corrupt, is_outside, translate
+from gateway.store.file import DatabaseFile
 from gateway.store.ledger import LaneCount, Ledger
-from gateway.store.migrate import FILE, Damaged, open_sound, set_aside
-from gateway.store.salvage import Salvage
+from gateway.store.retention import Limits, Usage, decide
+from gateway.store.volume import Writes, written_bytes
 
-LOOK_S = 2.0  # so often an idle thread looks whether its file still lies there
+LOOK_S = 2.0  # so often an idle thread looks whether its file still lies there, and at the disk
 FAULTS = 50  # the newest are kept
+GONE_ROWS = 128  # so many settled rows leave the file by themselves; fewer go along with the next commit
+CHECKPOINT_BYTES = 2**20  # an idle thread brings so much journal into the database, before SQLite does in a commit
+
+NOTHING = Writes(0, 0)
 
 Work = Callable[[Ledger], Any]
 
@@ -34,6 +45,8 @@ class Snapshot:
 
     epoch: str
     counts: dict[Lane, LaneCount]
+    writes: Writes = NOTHING
+    given_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +56,47 @@ class _Job:
     writes: bool
     durable: bool
     wakes: bool
+    within_s: float
 
 
 _Done = tuple[_Job, Any, Exception | None]
 
 
 class StoreThread:
-    """Owns the connection. Where the file cannot be opened every job fails, and each job tries to open it again."""
+    """Owns the file. submit() from the event loop; everything else that is public may be read from anywhere."""
 
-    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop, appended: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, limits: Limits, loop: asyncio.AbstractEventLoop, appended: Callable[[], None]
+                 ) -> None:
         self.snapshot = Snapshot("", {lane: LaneCount(0, None) for lane in Lane})
         self.faults: tuple[Fault, ...] = ()
         self.trouble: StoreError | None = None
-        self._path = folder / FILE
+        self._limits = limits
         self._loop = loop
         self._appended = appended
+        self._file = DatabaseFile(folder, self.fault, lambda: loop.call_soon_threadsafe(appended))
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._ledger: Ledger | None = None
-        self._inode = 0
-        self._salvage: Salvage | None = None  # what another file held and this one has not got yet
+        self._late: list[_Job] = []  # what may wait for another's commit
+        self._due_s = math.inf  # until then, on CLOCK_MONOTONIC
+        self._given_up = 0
+        self._cutting = False
+        self._journal_from_bytes = 0  # what this thread had written when the journal was last empty
+        self._opened_bytes = 0
         self._closed = False
         self._ended: asyncio.Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work, *, writes: bool = False, durable: bool = True, wakes: bool = False
-               ) -> asyncio.Future[Any]:
-        """Queue work; `writes` in a transaction shared with others, `wakes` the uplink once it is committed."""
+    def submit(self, work: Work, *, writes: bool = False, durable: bool = True, wakes: bool = False,
+               within_s: float = 0.0) -> asyncio.Future[Any]:
+        """Queue work; `writes` in a transaction shared with others, `wakes` the uplink once it is committed.
+
+        `within_s`: how long it may wait for a transaction that others need.
+        """
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._closed:
             future.set_exception(StoreClosed("the store is closed", "start the service again"))
         else:
-            self._jobs.put(_Job(work, future, writes, durable, wakes))
+            self._jobs.put(_Job(work, future, writes, durable, wakes, within_s))
         return future
 
     async def close(self) -> None:
@@ -90,48 +112,111 @@ class StoreThread:
             self.faults = (*self.faults, found)[-FAULTS:]
 
     def _run(self) -> None:
+        self._opened_bytes = self._journal_from_bytes = written_bytes()
         open_ = True
         while open_:
-            try:
-                batch = [self._jobs.get(timeout=LOOK_S)]
-            except queue.Empty:
-                self._look_after_file()
-                continue
-            while not self._jobs.empty():
-                batch.append(self._jobs.get())
+            batch = self._next_batch()
             open_ = None not in batch
             jobs = [job for job in batch if job is not None]
             try:
-                self._serve(jobs)
+                self._serve(jobs, last=not open_)
+                self._keep_house(idle=not jobs)
             except Exception as error:  # noqa: BLE001 - this thread must outlive whatever a damaged file makes of us
                 self.trouble = translate(error)
                 self._tell([(job, None, self.trouble) for job in jobs])
-        self._drop()
+        if self._file.ledger is not None and self._file.ledger.departing:
+            self._own(lambda _: None, durable=False)
+        self._file.drop()
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
-    def _serve(self, jobs: Sequence[_Job]) -> None:
+    def _next_batch(self) -> list[_Job | None]:
+        """Everything that waits, or nothing once it is time to look at the file, or for what may wait no longer."""
+        wait_s = 0.0 if self._cutting else max(0.0, min(LOOK_S, self._due_s - time.monotonic()))
+        try:
+            batch = [self._jobs.get(timeout=wait_s) if wait_s else self._jobs.get_nowait()]
+        except queue.Empty:
+            return []
+        while not self._jobs.empty():
+            batch.append(self._jobs.get())
+        return batch
+
+    def _serve(self, jobs: Sequence[_Job], last: bool) -> None:
         # Readers first: what they may see is committed already, and they need not wait for the disk.
         for job in jobs:
             if not job.writes:
                 read = self._alone(job)
                 self._look()
                 self._tell([read])
-        for done in self._together([job for job in jobs if job.writes]):
-            self._look()
-            self._tell(done)
-
-    def _look_after_file(self) -> None:
-        """Notice a file that was removed while nobody wants anything: alarms may wait in it."""
-        try:
-            if self._ledger is not None and self._inode_now() != self._inode:
-                self._open()
+        for job in jobs:
+            if job.writes and job.within_s > 0:
+                self._late.append(job)
+                self._allow(job.within_s)
+        now = [job for job in jobs if job.writes and job.within_s <= 0]
+        if now or last or time.monotonic() >= self._due_s:
+            now, self._late, self._due_s = now + self._late, [], math.inf
+            for done in self._together(now):
                 self._look()
-        except Exception as error:  # noqa: BLE001 - `trouble` tells, and the next job tries again
-            self._failed(error)
+                self._tell(done)
+
+    def _allow(self, within_s: float) -> None:
+        self._due_s = min(self._due_s, time.monotonic() + within_s)
+
+    def _keep_house(self, idle: bool) -> None:
+        """Do what nobody waits for; `idle`: nobody has asked for anything either."""
+        ledger = self._file.ledger
+        if idle and self._file.missing():  # alarms may wait in it
+            ledger = self._file.open()
+            self._look()
+        if ledger is None:
+            return
+        if ledger.gone >= GONE_ROWS or (ledger.departing and time.monotonic() >= self._due_s):
+            self._due_s = math.inf if not self._late else self._due_s
+            self._own(lambda _: None, durable=False)
+        elif ledger.departing:
+            self._allow(self._limits.telemetry_delay_s)
+        self._make_room(ledger)
+        if self._jobs.empty() and written_bytes() - self._journal_from_bytes >= CHECKPOINT_BYTES:
+            self._file.checkpoint()
+            self._journal_from_bytes = written_bytes()
+        if idle:
+            self._file.volume.keep_reserve()
+            self._look()
+
+    def _own(self, work: Work, durable: bool) -> Any:
+        """Run a transaction that nobody waits for; what fails now is tried again with the next look."""
+        ledger = self._file.open()
+        try:
+            ledger.begin(durable)
+            value = work(ledger)
+            self._file.commit(durable)
+        except Exception as error:  # noqa: BLE001 - `trouble` tells
+            self.trouble = self._file.failed(error)
+            return None
+        self._look()
+        return value
+
+    def _make_room(self, ledger: Ledger) -> None:
+        """Give up one step of what there is no room for; the next follows after whoever waits meanwhile."""
+        space = self._file.volume.space()
+        if space is None or self._file.ledger is not ledger:
+            return
+        waiting = {lane: count.waiting for lane, count in ledger.counts().items()}
+        cut = decide(self._limits, Usage(*ledger.space(), *space, waiting), self._cutting)
+        self._cutting = cut is not None
+        if cut is None:
+            return
+        went = self._own(lambda ledger: ledger.give_up(cut), durable=True)
+        if went is None:
+            self._cutting = False  # the disk refuses: no use in hurrying
+            return
+        self._given_up += went
+        self.fault(f"{cut.reason}: the oldest {cut.lane.name.lower()} was given up", cut.cure)
+        self._loop.call_soon_threadsafe(self._appended)
 
     def _look(self) -> None:
-        if self._ledger is not None:
-            self.snapshot = Snapshot(self._ledger.epoch, self._ledger.counts())
+        if (ledger := self._file.ledger) is not None:
+            writes = Writes(written_bytes() - self._opened_bytes, self._file.fsyncs)
+            self.snapshot = Snapshot(ledger.epoch, ledger.counts(), writes, self._given_up)
 
     def _tell(self, done: Sequence[_Done]) -> None:
         def tell() -> None:
@@ -149,7 +234,7 @@ class StoreThread:
 
     def _alone(self, job: _Job) -> _Done:
         try:
-            return job, job.work(self._open()), None
+            return job, job.work(self._file.open()), None
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller and not to the thread
             return job, None, self._failed(error)
 
@@ -162,7 +247,8 @@ class StoreThread:
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers and not to the thread
             failure = self._failed(error)
             culprit_unknown = len(jobs) > 1 and not is_outside(error)
-            if culprit_unknown or (is_corrupt(error) and self._ledger is None):
+            again = (is_corrupt(error) and self._file.ledger is None) or self._file.makes_room(error)
+            if culprit_unknown or again:
                 for job in jobs:
                     yield [self._single(job)]
             else:
@@ -177,87 +263,14 @@ class StoreThread:
             return job, None, self._failed(error)
 
     def _transaction(self, jobs: Sequence[_Job]) -> list[Any]:
-        ledger = self._open()
-        ledger.begin(durable=any(job.durable for job in jobs))
+        ledger, durable = self._file.open(), any(job.durable for job in jobs)
+        ledger.begin(durable)
         values = [job.work(ledger) for job in jobs]
-        ledger.commit()
+        self._file.commit(durable)
         self.trouble = None
         return values
 
-    def _open(self) -> Ledger:
-        """Return the ledger on the file that lies at the path now."""
-        if self._ledger is not None and self._inode_now() != self._inode:
-            self.fault(f"{self._path} was removed or replaced while in use", "leave state_dir to the service")
-            self._salvage = self._salvage or Salvage()
-            self._salvage.take(self._ledger.connection)  # it still reads the file that has no name any more
-            self._drop()
-        if self._ledger is None:
-            try:
-                connection = open_sound(self._path)
-            except Damaged as damage:
-                self._put_aside(str(damage))
-                connection = open_sound(self._path)
-            ledger = Ledger(connection)
-            try:
-                ledger.load()
-            except BaseException:
-                connection.close()
-                raise
-            self._ledger, self._inode = ledger, self._inode_now()
-            self._take_over(ledger)
-        return self._ledger
-
-    def _take_over(self, ledger: Ledger) -> None:
-        """Put into this file what was saved of another; where the disk takes nothing now, at the next opening."""
-        if self._salvage is None:
-            return
-        try:
-            ledger.begin(durable=True)
-            told = self._salvage.give(ledger)
-            ledger.commit()
-        except Exception as error:
-            self._drop()
-            if not is_outside(error):
-                self._salvage = None  # it is the find itself, and must stand in nobody's way
-            raise
-        self._salvage = None
-        self._loop.call_soon_threadsafe(self._appended)
-        self.fault(f"of the file that is gone {told}", "check the disk; ask the centre whether it knows of every alarm")
-
     def _failed(self, error: Exception) -> StoreError:
-        """Bring the connection back to a state from which the next job can go on."""
-        if isinstance(error, StoreNewer):
-            self._closed = True
-        if is_corrupt(error):
-            self._drop()
-            try:
-                self._put_aside(str(error))
-            except OSError as still:
-                error = still
-        elif is_disk(error):
-            self._drop()
-        elif self._ledger is not None:
-            try:
-                self._ledger.rollback()
-            except Exception:  # noqa: BLE001 - a connection that cannot even do that is opened anew
-                self._drop()
-        self.trouble = translate(error)
+        self.trouble = self._file.failed(error)
+        self._closed = self._closed or self._file.newer
         return self.trouble
-
-    def _put_aside(self, damage: str) -> None:
-        aside = set_aside(self._path)
-        self._salvage = self._salvage or Salvage()
-        self._salvage.take_file(aside)
-        self.fault(f"the database was damaged ({damage}) and set aside as {aside.name}; a new one was started",
-                   f"keep {aside.name} for the service desk and check the disk")
-
-    def _drop(self) -> None:
-        if self._ledger is not None:
-            self._ledger.connection.close()
-            self._ledger = None
-
-    def _inode_now(self) -> int:
-        try:
-            return self._path.stat().st_ino
-        except FileNotFoundError:
-            return 0

@@ -89,8 +89,7 @@ class VitalsContents(msgspec.Struct, frozen=True):
 class GapContents(msgspec.Struct, frozen=True):
     """Events that were given up for want of room before they were acknowledged."""
 
-    first: Annotated[Count, _about("The sequence number of the first that is gone, in this event's lane.")]
-    last: Annotated[Count, _about("The sequence number of the last; this event has it now.")]
+    events: Annotated[Count, _about("How many at most: the numbers from `sequencefrom` to `sequence`.")]
     reason: str
     cure: str
 

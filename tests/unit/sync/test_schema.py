@@ -38,7 +38,7 @@ def samples() -> list[Event]:
     told += [Event(name, name, Lane.EVENT, "gateway", NOW, content) for name, content in (
         (EventType.DEVICE_STATE, DEVICE), (EventType.GATEWAY_FAULT, fault), (EventType.COMMAND_RESULT, result),
         (EventType.VITALS_SUMMARY, VITALS),
-        (EventType.OUTBOX_GAP, {"first": 3, "last": 9, "reason": "the outbox is full", "cure": "restore the link"}),
+        (EventType.OUTBOX_GAP, {"events": 7, "reason": "the outbox is full", "cure": "restore the link"}),
         (EventType.GATEWAY_STARTED, {"version": "1", "devices": ["pendant"], "epoch": "e"}))]
     return [*told, event()]
 

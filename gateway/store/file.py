@@ -1,0 +1,139 @@
+"""DatabaseFile: the file at its path, whatever becomes of it: opened, migrated, missed, set aside, taken over, dropped.
+
+Belongs to the store thread. Where the file cannot be opened every use fails, and each use tries to open it again.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.store.errors import StoreError, StoreNewer, is_corrupt, is_disk, is_full, is_outside, translate
+from gateway.store.ledger import Ledger
+from gateway.store.migrate import FILE, Damaged, open_sound, set_aside
+from gateway.store.salvage import Salvage
+from gateway.store.volume import Volume
+
+CHECKPOINT_FSYNCS = 3  # the journal, the database, and the journal's new head (https://www.sqlite.org/wal.html)
+
+Tell = Callable[[str, str], None]
+
+
+class DatabaseFile:
+    """`fault(reason, cure)` hears of what happens to the file; `found()` that rows came in from another one."""
+
+    def __init__(self, folder: Path, fault: Tell, found: Callable[[], object]) -> None:
+        self.ledger: Ledger | None = None
+        self.newer = False
+        self.fsyncs = 0
+        self.volume = Volume(folder)
+        self._path = folder / FILE
+        self._fault, self._found = fault, found
+        self._inode = 0
+        self._salvage: Salvage | None = None  # what another file held and this one has not got yet
+
+    def open(self) -> Ledger:
+        """Return the ledger on the file that lies at the path now."""
+        if self.missing():
+            self._fault(f"{self._path} was removed or replaced while in use", "leave state_dir to the service")
+            self._salvage = self._salvage or Salvage()
+            if self.ledger is not None:
+                self._salvage.take(self.ledger.connection)  # it still reads the file that has no name any more
+            self.drop()
+        if self.ledger is None:
+            try:
+                connection = open_sound(self._path)
+            except Damaged as damage:
+                self._put_aside(str(damage))
+                connection = open_sound(self._path)
+            ledger = Ledger(connection)
+            try:
+                ledger.load()
+            except BaseException:
+                connection.close()
+                raise
+            self.ledger, self._inode = ledger, self._inode_now()
+            self.volume.keep_reserve()
+            self._take_over(ledger)
+        return self.ledger
+
+    def missing(self) -> bool:
+        """Tell whether the open file lies at its path no more."""
+        return self.ledger is not None and self._inode_now() != self._inode
+
+    def commit(self, durable: bool) -> None:
+        """End the transaction under way."""
+        if self.ledger is not None:
+            self.ledger.commit()
+            self.fsyncs += durable
+
+    def checkpoint(self) -> None:
+        """Bring the journal into the database. It does not matter whether it can be done now."""
+        if self.ledger is None:
+            return
+        try:
+            self.ledger.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self.fsyncs += CHECKPOINT_FSYNCS
+        except Exception as error:  # noqa: BLE001 - a damaged or full disk shows in the next transaction too
+            self.failed(error)
+
+    def failed(self, error: Exception) -> StoreError:
+        """Bring the connection back to a state from which the next use can go on; return the error to tell."""
+        self.newer = self.newer or isinstance(error, StoreNewer)
+        if is_corrupt(error):
+            self.drop()
+            try:
+                self._put_aside(str(error))
+            except OSError as still:
+                error = still
+        elif is_disk(error):
+            self.drop()
+        elif self.ledger is not None:
+            try:
+                self.ledger.rollback()
+            except Exception:  # noqa: BLE001 - a connection that cannot even do that is opened anew
+                self.drop()
+        return translate(error)
+
+    def makes_room(self, error: Exception) -> bool:
+        """Where the disk is full, give up the reserve for what is to be written; tell whether that is worth a try."""
+        if not is_full(error) or not self.volume.release():
+            return False
+        self._fault("no space was left on the disk: the last reserve is used", "free space on the disk that holds state_dir")
+        self.checkpoint()
+        return True
+
+    def drop(self) -> None:
+        """Close the file."""
+        if self.ledger is not None:
+            self.ledger.connection.close()
+            self.ledger = None
+
+    def _take_over(self, ledger: Ledger) -> None:
+        """Put into this file what was saved of another; where the disk takes nothing now, at the next opening."""
+        if self._salvage is None:
+            return
+        try:
+            ledger.begin(durable=True)
+            told = self._salvage.give(ledger)
+            self.commit(durable=True)
+        except Exception as error:
+            self.drop()
+            if not is_outside(error):
+                self._salvage = None  # it is the find itself, and must stand in nobody's way
+            raise
+        self._salvage = None
+        self._found()
+        self._fault(f"of the file that is gone {told}",
+                    "check the disk; ask the centre whether it knows of every alarm")
+
+    def _put_aside(self, damage: str) -> None:
+        aside = set_aside(self._path)
+        self._salvage = self._salvage or Salvage()
+        self._salvage.take_file(aside)
+        self._fault(f"the database was damaged ({damage}) and set aside as {aside.name}; a new one was started",
+                    f"keep {aside.name} for the service desk and check the disk")
+
+    def _inode_now(self) -> int:
+        try:
+            return self._path.stat().st_ino
+        except FileNotFoundError:
+            return 0
