@@ -14,8 +14,10 @@ from gateway.ops.control import Refused, Verb
 from gateway.ops.status import Parts, status
 from gateway.runtime.host import rss_mb
 from gateway.spi import SpiError
+from gateway.store import Writes
 
 TEST_WAIT_S = 60.0
+DAY_FROM_S = 3600.0
 
 
 class Desk:
@@ -63,14 +65,15 @@ class Desk:
         return found
 
     def _outbox(self) -> dict[str, Any]:
-        trouble = self._daemon.store.trouble
+        trouble, now_s = self._daemon.store.trouble, self._daemon.clock.mono_s()
         lanes = {
             lane.name.lower(): {"waiting": count.waiting, "oldest": msgspec.to_builtins(count.oldest)}
             for lane, count in self._daemon.store.counts().items()
         }
         return {"epoch": self._daemon.store.epoch, "waiting": {name: lane["waiting"] for name, lane in lanes.items()},
                 "lanes": lanes, "unsaved": self._daemon.pipeline.keeper.waiting(),
-                "dropped": self._daemon.pipeline.keeper.dropped,
+                "dropped": self._daemon.pipeline.keeper.dropped, "given_up": self._daemon.store.given_up(),
+                "written": _written(self._daemon.store.writes(), now_s - self._daemon.started_mono_s),
                 "reason": trouble.reason if trouble else "", "cure": trouble.cure if trouble else ""}
 
     async def _discover(self, request: dict[str, Any]) -> Any:
@@ -128,6 +131,13 @@ class Desk:
         del request
         async for fact in self._daemon.tail.watch():
             yield msgspec.to_builtins(fact)
+
+
+def _written(writes: Writes, uptime_s: float) -> dict[str, Any]:
+    """What the store has written, and what that makes in a day; before an hour has passed that says nothing."""
+    a_day = 86400 / uptime_s if uptime_s >= DAY_FROM_S else None
+    return {"bytes": writes.bytes, "bytes_a_day": a_day and round(writes.bytes * a_day),
+            "fsyncs": writes.fsyncs, "fsyncs_a_day": a_day and round(writes.fsyncs * a_day)}
 
 
 def _once(verb: Callable[[dict[str, Any]], Any]) -> Verb:

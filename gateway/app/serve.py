@@ -12,7 +12,7 @@ from typing import TextIO
 
 from gateway.app.daemon import Daemon
 from gateway.app.desk import Desk
-from gateway.app.settings import configured, keep, make_folders
+from gateway.app.settings import configured, keep, limits, make_folders
 from gateway.config import ConfigError
 from gateway.ops.notify import notify
 from gateway.runtime.clock import Clock
@@ -65,7 +65,7 @@ async def serve(config_path: Path) -> int:
         log.critical("%s", error)
         return EX_TEMPFAIL
     try:
-        store = await Store.open(config.gateway.state_dir)
+        store = await Store.open(config.gateway.state_dir, limits(config))
     except StoreNewer as error:
         log.critical("%s", error)
         return EX_CONFIG

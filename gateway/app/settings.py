@@ -10,6 +10,7 @@ from gateway.alarm.life import Rules
 from gateway.config import Config, ConfigError, read, revisions, salvage
 from gateway.model.finding import FindingKind
 from gateway.runtime.registry import Registry
+from gateway.store import Limits
 
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
 BusTypes = Mapping[str, type[msgspec.Struct]]
@@ -21,6 +22,12 @@ def rules(config: Config) -> Rules:
     cancel_s = {FindingKind.SOS: detect.cancel_sos_s, FindingKind.FALL: detect.cancel_fall_s,
                 FindingKind.INACTIVITY: detect.cancel_inactivity_s, FindingKind.TEST: detect.cancel_sos_s}
     return Rules(cancel_s, {name: device.room for name, device in config.devices.items() if device.room})
+
+
+def limits(config: Config) -> Limits:
+    """What the outbox may take, from the configuration."""
+    store = config.store
+    return Limits(store.max_mb * 1e6, store.min_free_mb * 1e6, store.telemetry_delay_s)
 
 
 def types(registry: Registry) -> tuple[DriverTypes, BusTypes]:

@@ -56,6 +56,17 @@ def _alarms(alarms: list[dict[str, Any]]) -> Any:
     return table
 
 
+def _written(store: dict[str, Any]) -> str:
+    """How much the card has been written to, and what was given up for want of room."""
+    written = store.get("written")
+    if not written:
+        return ""
+    told = f"{written['bytes'] / 1e6:.1f} MB and {written['fsyncs']} fsyncs written"
+    if written["bytes_a_day"] is not None:
+        told += f", {written['bytes_a_day'] / 1e6:.1f} MB and {written['fsyncs_a_day']} a day"
+    return told + (f"; {store['given_up']} events given up for want of room" if store.get("given_up") else "")
+
+
 def _parts(result: dict[str, Any]) -> Any:
     """One line each: the city, the outbox, the clock, the voice and every bus."""
     from gateway.cli import screen
@@ -68,6 +79,7 @@ def _parts(result: dict[str, Any]) -> Any:
     total = sum(waiting.values())
     lanes = ", ".join(f"{count} {lane}" for lane, count in waiting.items() if count)
     table.add_row("outbox", screen.state("ok") if not total else f"{total} waiting", lanes)
+    table.add_row("disk", screen.state("ok" if not store.get("reason") else "fault"), _written(store))
     table.add_row("clock", screen.state(result["clock"]["quality"]), "" if result["clock"]["quality"] == "synced" else
                   "events are dated when a time server has set the clock")
     table.add_row("voice", screen.state("fault" if voice.get("reason") else "ok"),

@@ -51,7 +51,7 @@ class DatabaseFile:
                 connection.close()
                 raise
             self.ledger, self._inode = ledger, self._inode_now()
-            self.volume.keep_reserve()
+            self.volume.keep_reserves()
             self._take_over(ledger)
         return self.ledger
 
@@ -94,10 +94,12 @@ class DatabaseFile:
         return translate(error)
 
     def makes_room(self, error: Exception) -> bool:
-        """Where the disk is full, give up the reserve for what is to be written; tell whether that is worth a try."""
-        if not is_full(error) or not self.volume.release():
+        """Where the disk is full, give up a reserve for what is to be written; tell whether that is worth a try."""
+        departing = self.ledger is not None and bool(self.ledger.departing)
+        if not is_full(error) or not self.volume.release(last=departing):
             return False
-        self._fault("no space was left on the disk: the last reserve is used", "free space on the disk that holds state_dir")
+        self._fault("no space was left on the disk: a reserve is used up",
+                    "free space on the disk that holds state_dir")
         self.checkpoint()
         return True
 

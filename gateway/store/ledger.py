@@ -38,7 +38,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from gateway.model.alarm import OPEN
+from gateway.model.alarm import OPEN, AlarmState
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store.retention import Cut
@@ -49,6 +49,12 @@ UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 NEVER = Stamp(boot_id="", mono_s=0.0, wall_s=None, quality=ClockQuality.UNSET)
 """Of what cannot be read any more nobody knows when it was."""
+
+KEPT_ALARMS = 500
+"""Alarms that ended stay so long known: a copy of them that turns up in a damaged file must not open them again."""
+
+KEPT_COMMANDS = 500
+"""Commands with a result stay so long known, and any until it expires: the same command again is told that result."""
 
 Body = tuple[str, bytes]
 """A row's id and what it holds, as JSON."""
@@ -136,6 +142,10 @@ class Ledger:
     def save_alarm(self, alarm_id: str, state: str, body: bytes) -> None:
         insert = "INSERT OR REPLACE INTO alarm (id, state, body) VALUES (?, ?, ?)"
         self.connection.execute(insert, (alarm_id, state, body))
+        if state not in OPEN:
+            over = """DELETE FROM alarm WHERE rowid IN (SELECT rowid FROM alarm WHERE state IN (?, ?)
+                                                        ORDER BY rowid DESC LIMIT -1 OFFSET ?)"""
+            self.connection.execute(over, (AlarmState.CLOSED, AlarmState.CANCELLED, KEPT_ALARMS))
 
     def knows_alarm(self, alarm_id: str) -> bool:
         return self.connection.execute("SELECT 1 FROM alarm WHERE id = ?", (alarm_id,)).fetchone() is not None
@@ -162,8 +172,15 @@ class Ledger:
                     ON CONFLICT (id) DO UPDATE SET body = excluded.body, done = 0 WHERE done = 2"""
         return self.connection.execute(insert, (command_id, body)).rowcount == 1
 
-    def finish_command(self, command_id: str, result: bytes | None) -> None:
+    def finish_command(self, command_id: str, result: bytes | None, now_s: float | None) -> None:
+        """Note its result; forget the oldest that have one and expired before `now_s`: those are refused anyway."""
         self.connection.execute("UPDATE inbox SET done = 1, result = ? WHERE id = ?", (result, command_id))
+        if now_s is not None:
+            over = """DELETE FROM inbox
+                WHERE rowid IN (SELECT rowid FROM inbox WHERE done = 1 ORDER BY rowid DESC LIMIT -1 OFFSET ?)
+                AND CASE WHEN json_valid(CAST(body AS TEXT))
+                         THEN json_extract(CAST(body AS TEXT), '$.expires_s') < ? END"""
+            self.connection.execute(over, (KEPT_COMMANDS, now_s))
 
     def result_of(self, command_id: str) -> tuple[bool, bytes | None]:
         """Tell whether a command was accepted before, and the result it had."""
@@ -227,9 +244,9 @@ class Ledger:
         return ids
 
     def give_up(self, cut: Cut) -> int:
-        """Put one gap record in the place of the oldest rows of a lane; return how many went. Invariant 2."""
+        """Put one gap record in the place of the oldest rows of a lane; return how many events went. Invariant 2."""
         run, lane, first = self.connection.execute, cut.lane, self.settled[cut.lane] + 1
-        query = "SELECT seq, CAST(body AS BLOB) FROM outbox WHERE lane = ? AND seq >= ? ORDER BY seq LIMIT ?"
+        query = "SELECT seq, CAST(body AS BLOB), first FROM outbox WHERE lane = ? AND seq >= ? ORDER BY seq LIMIT ?"
         found = run(query, (lane, first, cut.rows)).fetchall()
         if not found:
             return 0
@@ -240,7 +257,7 @@ class Ledger:
         run("INSERT INTO outbox (lane, seq, id, body, first) VALUES (?, ?, ?, ?, ?)",
             (lane, last, event.id, msgspec.json.encode(event), first))
         self._find_head(lane)
-        return len(found) - 1
+        return sum(row[2] is None for row in found)
 
     def space(self) -> tuple[int, int]:
         """Return the bytes of the file that are in use, and those that are free in it."""

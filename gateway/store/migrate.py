@@ -15,7 +15,7 @@ from gateway.store.errors import StoreNewer, is_corrupt
 
 FILE = "anju.db"
 _SET = "anju"
-_WAL_PAGES = 1000  # checkpoint so often: a reader of the file waits for 4 MB at most
+_WAL_PAGES = 512  # 2 MB: in a commit only where the store thread finds no time for it (thread.CHECKPOINT_BYTES)
 _BUSY_S = 0.2  # somebody holds the file with another tool: alarms then go on from memory, within a second
 
 

@@ -19,6 +19,7 @@ import msgspec
 from gateway.model.alarm import Alarm
 from gateway.model.command import Command
 from gateway.model.event import Event, EventType, Lane
+from gateway.model.time import ClockQuality
 from gateway.store.errors import StoreError, StoreNewer
 from gateway.store.ledger import NEVER, UNDECODABLE, Body, LaneCount, Ledger, RawRow
 from gateway.store.retention import Limits
@@ -122,7 +123,7 @@ class Store:
             if snapshot is not None:
                 ledger.save_alarm(*snapshot)
             if result_of is not None:
-                ledger.finish_command(result_of, rows[-1][1] if rows else None)
+                ledger.finish_command(result_of, rows[-1][1] if rows else None, _synced_s(events))
 
         hurry = alarm is not None or result_of is not None or any(e.lane is not Lane.TELEMETRY for e in events)
         within_s = 0.0 if hurry else self._limits.telemetry_delay_s
@@ -265,6 +266,12 @@ def _substitute(row: RawRow, why: str) -> Event:
             "cure": "check the disk; ask the flat whether all is well"}
     event_id = f"unreadable-{row.epoch}-{row.lane}-{row.seq}"
     return Event(event_id, EventType.GATEWAY_FAULT, row.lane, "gateway", NEVER, data)
+
+
+def _synced_s(events: Sequence[Event]) -> float | None:
+    """Return the time of the last event, if it can be trusted."""
+    at = events[-1].at if events else NEVER
+    return at.wall_s if at.quality is ClockQuality.SYNCED else None
 
 
 def _oldest_first(alarms: Sequence[Alarm]) -> list[Alarm]:

@@ -179,21 +179,25 @@ class StoreThread:
             self._file.checkpoint()
             self._journal_from_bytes = written_bytes()
         if idle:
-            self._file.volume.keep_reserve()
+            self._file.volume.keep_reserves()
             self._look()
 
     def _own(self, work: Work, durable: bool) -> Any:
         """Run a transaction that nobody waits for; what fails now is tried again with the next look."""
-        ledger = self._file.open()
-        try:
-            ledger.begin(durable)
-            value = work(ledger)
-            self._file.commit(durable)
-        except Exception as error:  # noqa: BLE001 - `trouble` tells
-            self.trouble = self._file.failed(error)
-            return None
-        self._look()
-        return value
+        for _ in range(2):
+            ledger = self._file.open()
+            try:
+                ledger.begin(durable)
+                value = work(ledger)
+                self._file.commit(durable)
+            except Exception as error:  # noqa: BLE001 - `trouble` tells
+                self.trouble = self._file.failed(error)
+                if not self._file.makes_room(error):
+                    return None
+            else:
+                self._look()
+                return value
+        return None
 
     def _make_room(self, ledger: Ledger) -> None:
         """Give up one step of what there is no room for; the next follows after whoever waits meanwhile."""

@@ -1,7 +1,8 @@
-"""Volume: the disk under the file: its space, a reserve for the worst day, and what has been written to it.
+"""Volume: the disk under the file: its space, two reserves for the worst day, and what has been written to it.
 
-The reserve is a file that holds some blocks. Where the disk is full, be it by other programs, it is given up, and
-alarms find room in its place, as does the journal that a deletion needs. It returns when there is space again.
+A reserve is a file that holds some blocks. Where the disk is full, be it by other programs, the first is given up, and
+alarms find room in its place. The last is kept for deletions, which need a journal too: else an outbox that filled its
+disk could not drain. They return when there is space again.
 """
 
 import contextlib
@@ -10,10 +11,10 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-RESERVE = "anju.reserve"
-RESERVE_BYTES = 2**20
-_SHARE = 16  # of a small disk the reserve takes no more than one part in so many
-_AGAIN = 8  # so many times its size must be free before it is made again
+RESERVES = ("anju.reserve-1", "anju.reserve-2")
+RESERVE_BYTES = 2 * 2**20  # the journal that may wait for its way into the database, twice (thread.CHECKPOINT_BYTES)
+_SHARE = 32  # of a small disk a reserve takes no more than one part in so many
+_AGAIN = 4  # so many times its size must be free before it is made again
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,6 @@ class Volume:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._reserve = folder / RESERVE
 
     def space(self) -> tuple[int, int] | None:
         """Return the bytes that are free for this user, and those of the whole disk; None where it does not say."""
@@ -39,32 +39,36 @@ class Volume:
             return None
         return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
-    def keep_reserve(self) -> None:
-        """Make the reserve where it is missing and there is plenty of space."""
-        space = None if self._reserve.exists() else self.space()
-        if space is None:
-            return
-        free_bytes, disk_bytes = space
-        wanted_bytes = min(RESERVE_BYTES, disk_bytes // _SHARE)
-        if free_bytes < wanted_bytes * _AGAIN:
-            return
-        try:
-            handle = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                os.posix_fallocate(handle, 0, wanted_bytes)
-            finally:
-                os.close(handle)
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._reserve.unlink(missing_ok=True)
+    def keep_reserves(self) -> None:
+        """Make what is missing of them where there is plenty of space, the last first."""
+        for reserve in reversed([self._folder / name for name in RESERVES]):
+            space = None if reserve.exists() else self.space()
+            if space is None:
+                continue
+            free_bytes, disk_bytes = space
+            wanted_bytes = min(RESERVE_BYTES, disk_bytes // _SHARE)
+            if free_bytes >= wanted_bytes * _AGAIN:
+                _allocate(reserve, wanted_bytes)
 
-    def release(self) -> bool:
-        """Give the reserve up; tell whether there was one."""
+    def release(self, last: bool) -> bool:
+        """Give up a reserve, the last one only if `last`; tell whether there was one."""
+        for name in RESERVES if last else RESERVES[:1]:
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink()
+                return True
+        return False
+
+
+def _allocate(path: Path, size_bytes: int) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            self._reserve.unlink()
-        except OSError:
-            return False
-        return True
+            os.posix_fallocate(handle, 0, size_bytes)
+        finally:
+            os.close(handle)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def written_bytes() -> int:
