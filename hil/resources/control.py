@@ -59,3 +59,16 @@ async def call(path: Path, op: str, timeout_s: float = 10.0, /, **arguments: Any
     if not answer.pop("ok", False):
         raise ControlError(f"{op}: {answer.get('error', 'no reason given')}")
     return answer
+
+
+def words(text: str) -> tuple[str, dict[str, Any]]:
+    """Read an operation as words: `stall direction=up` -> ("stall", {"direction": "up"}). Values: JSON or text."""
+    op, *pairs = text.split()
+    arguments: dict[str, Any] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        try:
+            arguments[key] = json.loads(value)
+        except ValueError:
+            arguments[key] = value
+    return op, arguments
