@@ -32,7 +32,7 @@ class Door(Enum):
 
 
 UP, DOWN = "up", "down"  # from the client to the target, and back
-_DIRECTIONS = {UP: frozenset({DOWN}), DOWN: frozenset({UP}), "both": frozenset({UP, DOWN})}
+_DIRECTIONS = {UP: frozenset({UP}), DOWN: frozenset({DOWN}), "both": frozenset({UP, DOWN})}
 _PIECES_S = 10  # a slow line passes what it has in so many pieces a second, or byte by byte
 
 
