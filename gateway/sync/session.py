@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
@@ -26,6 +26,7 @@ CONNACK_S = 10.0  # the longest wait for the broker's first word
 PUBACK_S = 15.0  # the longest wait for any other: a mobile link with bad signal needs some seconds
 KEEPALIVE_S = 30  # MQTT 5, 3.1.2.10: a dead link is noticed within one and a half times this
 IN_FLIGHT = 16  # below the 20 that mosquitto allows by default (max_inflight_messages)
+PACKET_BYTES = 268_435_460  # the longest packet there is: MQTT 5, 2.1.4 and 3.2.2.3.6
 PROBE_S = 2.0
 
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
@@ -45,6 +46,30 @@ class Message:
     retained: bool
 
 
+class Link(Protocol):
+    """What the uplink needs of a live connection. Every method raises SessionError when it is over.
+
+    `in_flight`: how many publications may wait for their PUBACK. `packet_bytes`: the longest packet the broker takes.
+    """
+
+    version: aiomqtt.ProtocolVersion
+    in_flight: int
+    packet_bytes: int
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Return at the broker's PUBACK. Raises TopicRefused where it does not take this one."""
+
+    async def subscribe(self, *topics: str) -> None:
+        """Return when all of them are granted. Raises NotAuthorised."""
+
+    def messages(self) -> AsyncIterator[Message]:
+        """Yield what arrives, in order, until the connection ends."""
+
+
+Connect = Callable[[City, str, bool, aiomqtt.ProtocolVersion, float], contextlib.AbstractAsyncContextManager[Link]]
+"""(city, client_id, check_dates, first_version, connack_s) -> a connection; entering it raises SessionError."""
+
+
 class _ClosedEarly(aiomqtt.MqttError):
     """The broker closed the connection instead of answering CONNECT."""
 
@@ -57,13 +82,15 @@ class _Client(aiomqtt.Client):
     """aiomqtt 2.5.1 with its gaps closed; each override says which."""
 
     in_flight = IN_FLIGHT
+    packet_bytes = PACKET_BYTES
     refused: dict[int, ReasonCode]  # by packet identifier, until its publisher has seen it
     _left = False
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: ReasonCode,
                     properties: Properties | None = None) -> None:
-        """Upstream ignores the broker's Receive Maximum (MQTT 5, 3.2.2.3.3)."""
+        """Upstream ignores the broker's Receive Maximum and Maximum Packet Size (MQTT 5, 3.2.2.3.3 and 3.2.2.3.6)."""
         self.in_flight = min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", IN_FLIGHT))
+        self.packet_bytes = getattr(properties, "MaximumPacketSize", PACKET_BYTES)
         if not self._connected.done():
             super()._on_connect(client, userdata, flags, reason_code, properties)
 
@@ -119,6 +146,7 @@ class Session:
         self._client = client
         self.version = version
         self.in_flight = client.in_flight
+        self.packet_bytes = client.packet_bytes
         self._properties: Properties | None = None
         if version is V5:  # MQTT protocol binding for CloudEvents 1.0, 3.2: structured mode
             self._properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]

@@ -24,7 +24,7 @@ from gateway.sync import wire
 from gateway.sync.commands import Commands, Obey
 from gateway.sync.errors import NoAnswer, SessionError, TopicRefused
 from gateway.sync.pause import pause_s
-from gateway.sync.session import CONNACK_S, V5, VERSION_NAME, Session, connect
+from gateway.sync.session import CONNACK_S, V5, VERSION_NAME, Connect, Link, connect
 from gateway.sync.volatile import VolatileOutbox
 from gateway.sync.window import Window
 
@@ -58,7 +58,7 @@ class Uplink:
     def __init__(self, store: Store, city: City, gateway: str, *, now: Callable[[], Stamp], rng: Callable[[], float],
                  on_sent: Tell, on_received: Tell, on_command: Obey,
                  sleep: Callable[[float], Awaitable[object]] = asyncio.sleep, answer_s: float = ANSWER_S,
-                 connack_s: float = CONNACK_S) -> None:
+                 connack_s: float = CONNACK_S, connect: Connect = connect) -> None:
         self._store = store
         self._city = city
         self._gateway = gateway
@@ -67,6 +67,7 @@ class Uplink:
         self._sleep = sleep
         self._answer_s = answer_s
         self._connack_s = connack_s
+        self._connect = connect
         self._on_sent = on_sent
         self._on_received = on_received
         self._commands = Commands(store, now, on_command, sleep)
@@ -78,7 +79,7 @@ class Uplink:
         self._hurry = asyncio.Event()
         self._tally = Tally()
         self._version = V5
-        self._session: Session | None = None
+        self._session: Link | None = None
         self._since_s = now().mono_s
         self._error: SessionError | StoreError | None = None
         self._windows: list[Window] = []
@@ -180,7 +181,7 @@ class Uplink:
 
     async def _converse(self) -> None:
         check_dates = self._now().quality is not ClockQuality.UNSET
-        async with connect(self._city, self._gateway, check_dates, self._version, self._connack_s) as session:
+        async with self._connect(self._city, self._gateway, check_dates, self._version, self._connack_s) as session:
             await session.subscribe(wire.ack_topic(self._gateway), wire.command_topic(self._gateway))
             self._begin(session)
             async with asyncio.TaskGroup() as group:
@@ -190,7 +191,7 @@ class Uplink:
                 # TaskGroup of Python 3.11 leaves its parent cancelled where a child fails once the body has ended.
                 await self._send(1, session, group)
 
-    def _begin(self, session: Session) -> None:
+    def _begin(self, session: Link) -> None:
         self._tally.reconnects += 1
         self._session, self._version, self._error = session, session.version, None
         self._since_s = self._answered_s = self._now().mono_s
@@ -200,7 +201,7 @@ class Uplink:
         self._wake()
         log.info("city connected broker=%s:%d mqtt=%s", self._city.host, self._city.port, VERSION_NAME[session.version])
 
-    async def _send(self, place: int, session: Session, group: asyncio.TaskGroup) -> None:
+    async def _send(self, place: int, session: Link, group: asyncio.TaskGroup) -> None:
         while True:
             self._wakes[place].clear()
             while rows := await self._rows(place, session):
@@ -208,7 +209,7 @@ class Uplink:
                     group.create_task(self._publish(place, row, session), name="publish")
             await self._wait(place, STORE_RETRY_S if place and isinstance(self._error, StoreError) else None)
 
-    async def _rows(self, place: int, session: Session) -> list[Row]:
+    async def _rows(self, place: int, session: Link) -> list[Row]:
         source = self._store if place else self._volatile
         if source.epoch != self._windows[place].epoch:  # a new file, or the old one was numbered anew
             self._windows[place] = Window(source.epoch)
@@ -228,7 +229,7 @@ class Uplink:
         window = self._windows[place]  # a lane that went on or back while it was read is read anew: it woke us
         return self._admitted(window, [row for row in rows if window.published[row.lane] == lanes[row.lane]], session)
 
-    def _admitted(self, window: Window, rows: list[Row], session: Session) -> list[Row]:
+    def _admitted(self, window: Window, rows: list[Row], session: Link) -> list[Row]:
         """Keep of what was read what the window lets through now, row by row."""
         now_s = self._now().mono_s
         admitted: list[Row] = []
@@ -239,7 +240,7 @@ class Uplink:
                 admitted.append(row)
         return admitted
 
-    async def _publish(self, place: int, row: Row, session: Session) -> None:
+    async def _publish(self, place: int, row: Row, session: Link) -> None:
         payload = wire.encode(row, gateway=self._gateway, now=self._now(), online_since_s=self._since_s)
         try:
             await session.publish(wire.up_topic(self._gateway, row.lane), payload)
@@ -277,7 +278,7 @@ class Uplink:
         finally:
             del self._asked_s[key]
 
-    async def _receive(self, session: Session) -> None:
+    async def _receive(self, session: Link) -> None:
         acks, commands = wire.ack_topic(self._gateway), wire.command_topic(self._gateway)
         async for message in session.messages():
             try:
