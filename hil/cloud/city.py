@@ -16,7 +16,7 @@ from typing import Any
 
 import aiomqtt
 
-from hil.cloud.envelope import Arrival, BadEnvelope, read
+from hil.cloud.envelope import Arrival, read_all
 from hil.cloud.ledger import Book, LaneAck
 from hil.resources.control import ControlError
 
@@ -79,12 +79,11 @@ class City:
             batch: list[tuple[aiomqtt.Message, float]] = [await anext(messages)]
             while len(client.messages) and len(batch) < _BATCH:
                 batch.append(queue.get_nowait())
-            arrivals = []
+            arrivals: list[tuple[Arrival, float]] = []
             for message, arrived_s in batch:
-                try:
-                    arrivals.append((read(str(message.topic), message.payload), arrived_s))
-                except BadEnvelope:
-                    self._garbage += 1
+                found, bad = read_all(str(message.topic), bytes(message.payload))
+                arrivals += [(arrival, arrived_s) for arrival in found]
+                self._garbage += bad
             if arrivals:
                 acks = self._book.commit(arrivals)
                 self._note_results([arrival for arrival, _ in arrivals])
