@@ -141,6 +141,7 @@ class City:
             name: {key: value for key, value in asdict(tally).items() if key != "to_commit_ms"}
             | {"arrival_to_commit_ms_p50": statistics.median(tally.to_commit_ms),
                "arrival_to_commit_ms_max": max(tally.to_commit_ms),
+               "lost": sum(lane["lost"] for lane in lanes if lane["gateway"] == name),
                "lanes": [lane for lane in lanes if lane["gateway"] == name]}
             for name, tally in self._book.tallies.items()
         }

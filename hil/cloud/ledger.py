@@ -4,6 +4,7 @@ Layout
     event(row, gateway, id, type, body, arrived_mono_s)     each event once: UNIQUE (gateway, id)
     batch(row, committed_mono_s, committed_wall_s)          after which row a commit ended, and when
     number(gateway, epoch, lane, seq, id)                   which event stood at which number
+    gap(gateway, epoch, lane, first, seq, id)               numbers whose events the gateway gave up: first..seq
     lane(gateway, epoch, lane, upto)                        complete up to here
 
 Invariants
@@ -11,7 +12,9 @@ Invariants
  2. `upto` moves only over numbers without a hole, beginning at 0, or where this book knows nothing of the lane at
     the number that the gateway says was acknowledged before (`settledupto`).
  3. An event whose id is known already is a duplicate, whatever its number; the number counts all the same.
- 4. One number never means two events: the second id at a number is a conflict, and is kept as an event only.
+ 4. One number never means two events: the second id at a number is a conflict, and is kept as an event only. A gap
+    record is none: it may stand where an event stood that came before it.
+ 5. A gap record bridges the hole that it stands for. A number is lost that a gap record covers and no event came with.
 """
 
 import json
@@ -30,6 +33,8 @@ CREATE TABLE IF NOT EXISTS event (row INTEGER PRIMARY KEY, gateway TEXT, id TEXT
 CREATE TABLE IF NOT EXISTS batch (row INTEGER PRIMARY KEY, committed_mono_s REAL, committed_wall_s REAL);
 CREATE TABLE IF NOT EXISTS number (gateway TEXT, epoch TEXT, lane TEXT, seq INTEGER, id TEXT,
                                    PRIMARY KEY (gateway, epoch, lane, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gap (gateway TEXT, epoch TEXT, lane TEXT, first INTEGER, seq INTEGER, id TEXT,
+                                PRIMARY KEY (gateway, epoch, lane, seq, first)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lane (gateway TEXT, epoch TEXT, lane TEXT, upto INTEGER,
                                  PRIMARY KEY (gateway, epoch, lane)) WITHOUT ROWID;
 """
@@ -108,12 +113,14 @@ class Book:
         ]
 
     def lanes(self) -> list[dict[str, Any]]:
-        """Return how far each lane is complete, and how many numbers beyond are missing."""
-        query = """SELECT gateway, epoch, lane, upto,
-                     (SELECT coalesce(max(seq), upto) - upto - count(*) FROM number n WHERE n.gateway = l.gateway
-                      AND n.epoch = l.epoch AND n.lane = l.lane AND n.seq > l.upto) FROM lane l"""
-        names = ("gateway", "epoch", "lane", "upto", "missing")
-        return [dict(zip(names, row, strict=True)) for row in self._db.execute(query)]
+        """Return how far each lane is complete, how many numbers beyond are missing, and how many are lost."""
+        found = []
+        for *key, upto in self._db.execute("SELECT gateway, epoch, lane, upto FROM lane").fetchall():
+            spans = self._spans((*key,), upto)
+            missing = max((last for _, last in spans), default=upto) - upto - _covered(spans, upto)
+            found.append(dict(zip(("gateway", "epoch", "lane", "upto"), (*key, upto), strict=True))
+                         | {"missing": missing, "lost": self._lost((*key,))})
+        return found
 
     def acks(self) -> list[LaneAck]:
         """Return every lane's acknowledgement as it stands."""
@@ -122,7 +129,7 @@ class Book:
 
     def forget(self) -> None:
         """Lose everything, as a city does that restores an empty backup."""
-        for table in ("event", "batch", "number", "lane"):
+        for table in ("event", "batch", "number", "gap", "lane"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
         self.tallies.clear()
 
@@ -135,6 +142,9 @@ class Book:
         tally.received += 1
         tally.duplicates += not new
         run("INSERT OR IGNORE INTO lane VALUES (?, ?, ?, ?)", (*key, arrival.settled))
+        if arrival.first is not None:
+            run("INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?, ?)", (*key, arrival.first, arrival.seq, arrival.id))
+            return
         numbered = run("INSERT OR IGNORE INTO number VALUES (?, ?, ?, ?, ?)", (*key, arrival.seq, arrival.id)).rowcount
         if not numbered and self._id_at(key, arrival.seq) != arrival.id:
             tally.conflicts += 1
@@ -143,17 +153,43 @@ class Book:
         run = self._db.execute
         where = "gateway = ? AND epoch = ? AND lane = ?"
         upto = start = run(f"SELECT upto FROM lane WHERE {where}", key).fetchone()[0]  # noqa: S608 - no input
-        query = f"SELECT seq FROM number WHERE {where} AND seq > ? ORDER BY seq"  # noqa: S608 - no input
-        for (seq,) in run(query, (*key, start)):
-            if seq != upto + 1:
+        for first, last in self._spans(key, start):
+            if first > upto + 1:
                 break
-            upto = seq
+            upto = max(upto, last)
         if upto != start:
             run(f"UPDATE lane SET upto = ? WHERE {where}", (upto, *key))  # noqa: S608 - no input
         last_id = self._id_at(key, upto)
         return None if last_id is None else LaneAck(*key, upto, last_id)
 
+    def _spans(self, key: LaneKey, upto: int) -> list[tuple[int, int]]:
+        """Return what is known beyond a number, in order: events alone, gap records with all that they stand for."""
+        where = "gateway = ? AND epoch = ? AND lane = ? AND seq > ?"
+        query = f"""SELECT seq AS first, seq FROM number WHERE {where}
+                    UNION ALL SELECT first, seq FROM gap WHERE {where} ORDER BY first, seq"""  # noqa: S608 - no input
+        return self._db.execute(query, (*key, upto, *key, upto)).fetchall()
+
+    def _lost(self, key: LaneKey) -> int:
+        where = "gateway = ? AND epoch = ? AND lane = ?"
+        gaps = self._db.execute(f"SELECT first, seq FROM gap WHERE {where} ORDER BY first, seq", key)  # noqa: S608
+        query = f"""SELECT count(*) FROM number n WHERE {where} AND EXISTS (SELECT 1 FROM gap g WHERE
+                    (g.gateway, g.epoch, g.lane) = (n.gateway, n.epoch, n.lane) AND n.seq BETWEEN g.first AND g.seq)
+                    """  # noqa: S608 - no input
+        spans = gaps.fetchall()
+        return _covered(spans, 0) - int(self._db.execute(query, key).fetchone()[0]) if spans else 0
+
     def _id_at(self, key: LaneKey, seq: int) -> str | None:
-        query = "SELECT id FROM number WHERE gateway = ? AND epoch = ? AND lane = ? AND seq = ?"
-        found = self._db.execute(query, (*key, seq)).fetchone()
-        return None if found is None else str(found[0])
+        for table in ("number", "gap"):
+            query = f"SELECT id FROM {table} WHERE gateway = ? AND epoch = ? AND lane = ? AND seq = ?"  # noqa: S608
+            if (found := self._db.execute(query, (*key, seq)).fetchone()) is not None:
+                return str(found[0])
+        return None
+
+
+def _covered(spans: Sequence[tuple[int, int]], after: int) -> int:
+    """Count the numbers above `after` that lie in any of the spans, which are in the order of their beginnings."""
+    count = 0
+    for first, last in spans:
+        count += max(0, last - max(first - 1, after))
+        after = max(after, last)
+    return count
