@@ -2,10 +2,10 @@
 
 Layout
     meta(key, value)            `epoch`: a random id made with the file; sequence numbers mean nothing without it
-    lane(lane, settled)         the highest sequence number that the city's application has acknowledged
     outbox(lane, seq, id, body, first)
                                 what the city has not acknowledged yet; body is the Event as JSON. `first`: the row is
-                                a gap record and stands for the numbers first..seq
+                                a gap record and stands for the numbers first..seq. Row 0 of each lane is no event:
+                                its `first` is the highest number that the city's application has acknowledged
     alarm(id, state, body)      the newest snapshot of each alarm; `state` UNREADABLE: its body could not be read
     detector(name, body)        what a detector wants to know again after a restart
     inbox(id, body, done, result)
@@ -19,7 +19,8 @@ Invariants
  2. A row leaves the outbox only by settle(), after the city's application said that it has it, or by give_up(), which
     puts a gap record in the place of the oldest rows of a lane: it takes the last of their numbers and stands for all
     of them. A lane has at most one, its first row; the alarm lane never has one.
- 3. An event id stands in the outbox at most once: appending it again is no error and changes nothing.
+ 3. An id stands in the alarm lane at most once: appending it again is no error and changes nothing. In the other lanes
+    the city knows what it has.
  4. An event and the alarm snapshot, command or result that belongs to it commit in one transaction, or not at all.
  5. An acknowledgement that does not fit (a number never given, another id at that number) means that this file went
     back in time, by a restored copy or a disk that lied. Nothing is deleted then: the epoch is renewed, the
@@ -99,8 +100,10 @@ class Ledger:
         self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self.connection.execute("BEGIN IMMEDIATE")
         for lane, upto in self.departing.items():  # invariant 6
-            self.connection.execute("DELETE FROM outbox WHERE lane = ? AND seq <= ?", (lane, upto))
-            self.connection.execute("UPDATE lane SET settled = ? WHERE lane = ?", (upto, lane))
+            self.connection.execute("DELETE FROM outbox WHERE lane = ? AND seq > 0 AND seq <= ?", (lane, upto))
+            own = """INSERT INTO outbox VALUES (?, 0, '', x'', ?)
+                     ON CONFLICT (lane, seq) DO UPDATE SET first = excluded.first"""
+            self.connection.execute(own, (lane, upto))
 
     def commit(self) -> None:
         self.connection.execute("COMMIT")
@@ -119,9 +122,9 @@ class Ledger:
         if not run(query).fetchone():  # an insert that changes nothing would need the write lock all the same
             run("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
         self.epoch = run(query).fetchone()[0]
-        self.settled = {Lane(lane): max(settled, self.departing.get(Lane(lane), 0))
-                        for lane, settled in run("SELECT lane, settled FROM lane")}
         for lane in Lane:
+            own = run("SELECT first FROM outbox WHERE lane = ? AND seq = 0", (lane,)).fetchone() or (0,)
+            self.settled[lane] = max(own[0], self.departing.get(lane, 0))
             highest = run("SELECT max(seq) FROM outbox WHERE lane = ?", (lane,)).fetchone()[0]
             self.top[lane] = max(self.settled[lane], highest or 0)
             self._find_head(lane)
@@ -131,9 +134,8 @@ class Ledger:
         for event, body in events:
             seq = self.top[event.lane] + 1
             new = self.connection.execute(
-                "INSERT INTO outbox (lane, seq, id, body) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (event.lane, seq, event.id, body),
-            ).rowcount
+                "INSERT INTO outbox (lane, seq, id, body) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (id) WHERE lane = 0 DO NOTHING", (event.lane, seq, event.id, body)).rowcount
             if new:
                 if self.head[event.lane] > self.top[event.lane]:
                     self.head[event.lane], self.oldest[event.lane] = seq, event.at
@@ -253,7 +255,7 @@ class Ledger:
         last, at = found[-1][0], _taken(found[-1][1]) or NEVER
         data = {"events": last - first + 1, "reason": cut.reason, "cure": cut.cure}
         event = Event(f"gap-{self.epoch}-{lane.value}-{last}", EventType.OUTBOX_GAP, lane, "gateway", at, data)
-        run("DELETE FROM outbox WHERE lane = ? AND seq <= ?", (lane, last))
+        run("DELETE FROM outbox WHERE lane = ? AND seq > 0 AND seq <= ?", (lane, last))
         run("INSERT INTO outbox (lane, seq, id, body, first) VALUES (?, ?, ?, ?, ?)",
             (lane, last, event.id, msgspec.json.encode(event), first))
         self._find_head(lane)
@@ -273,10 +275,11 @@ class Ledger:
         run = self.connection.execute
         self.departing = {}
         run("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_hex(8),))
-        run("""UPDATE outbox SET seq = -(seq - (SELECT settled FROM lane WHERE lane.lane = outbox.lane)),
-                 first = CASE WHEN first IS NULL THEN NULL ELSE 1 END""")
-        run("UPDATE outbox SET seq = -seq")  # by way of the negatives no two rows ever meet
-        run("UPDATE lane SET settled = 0")
+        for lane, settled in self.settled.items():  # by way of the negatives no two rows ever meet
+            run("UPDATE outbox SET seq = ? - seq, first = iif(first IS NULL, NULL, 1) WHERE lane = ? AND seq > 0",
+                (settled, lane))
+        run("UPDATE outbox SET seq = -seq WHERE seq < 0")
+        run("UPDATE outbox SET first = 0 WHERE lane IN (0, 1, 2) AND seq = 0")
         self.load()
 
     def _find_head(self, lane: Lane) -> None:

@@ -1,5 +1,19 @@
--- `first`: a gap record stands for the numbers from here to its own; NULL in every other row.
-ALTER TABLE outbox ADD COLUMN first INTEGER;
+-- A commit of an event, and of the settling of the one before it, shall change one page: so a lane's `settled` lies in
+-- its own row 0, beside its events, and only alarms, which may be appended again, are looked up by id.
+CREATE TABLE outbox_kept (
+  lane INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  body BLOB NOT NULL,
+  first INTEGER,
+  PRIMARY KEY (lane, seq)
+) WITHOUT ROWID;
+INSERT INTO outbox_kept SELECT lane, 0, '', x'', settled FROM lane;
+INSERT INTO outbox_kept SELECT lane, seq, id, body, NULL FROM outbox ORDER BY lane, seq;
+DROP TABLE outbox;
+DROP TABLE lane;
+ALTER TABLE outbox_kept RENAME TO outbox;
+CREATE UNIQUE INDEX outbox_alarm ON outbox (id) WHERE lane = 0;
 
 -- With a rowid, which is the order of the last change: the oldest that ended can be let go.
 CREATE TABLE alarm_kept (
@@ -21,10 +35,13 @@ INSERT INTO inbox_kept SELECT id, body, done, result FROM inbox ORDER BY id;
 DROP TABLE inbox;
 ALTER TABLE inbox_kept RENAME TO inbox;
 
--- What is known of the clock in each boot, in their order.
+-- What is known of the clock in each boot, in their order: gateway.model.time.Boot.
 CREATE TABLE boot (
   n INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
+  lasted_s REAL NOT NULL,
   began_wall_s REAL,
-  lasted_s REAL NOT NULL
+  synced_from_s REAL NOT NULL DEFAULT 0,
+  synced_upto_s REAL NOT NULL DEFAULT 0,
+  restored_wall_s REAL
 );

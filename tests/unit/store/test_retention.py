@@ -1,20 +1,25 @@
 """What the outbox gives up when there is no room: the decision by itself, then the real file."""
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
 
 from gateway.model.alarm import AlarmState
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Limits, Row, Store
 from gateway.store.ledger import KEPT_ALARMS, KEPT_COMMANDS
+from gateway.store.migrate import scripts
 from gateway.store.retention import HEADROOM_BYTES, STEP, Usage, decide
 from tests.unit.store.kit import AT, alarm, command, event
 
@@ -226,3 +231,47 @@ async def test_a_damaged_command_keeps_nothing_else_from_being_forgotten(tmp_pat
         await store.accept_command(command("d"))
         await store.append([event("r2")], result_of="d")
         assert store.trouble is None
+
+
+def make_old_file(path: Path) -> None:
+    """A database as it was before gap records, with something of everything in it."""
+    migrations = Migrations("anju")
+    for name, sql in list(scripts().items())[:3]:
+        migrations(name=name)(lambda db, sql=sql: [db.conn.execute(one) for one in sql.split(";") if one.strip()])
+    with closing(sqlite3.connect(path, isolation_level=None)) as base:
+        migrations.apply(Database(base))
+        base.execute("INSERT INTO meta VALUES ('epoch', 'e1')")
+        base.execute("UPDATE lane SET settled = 7 WHERE lane = 1")
+        base.executemany("INSERT INTO outbox VALUES (?, ?, ?, ?)", [
+            (lane, seq, f"{lane}-{seq}", msgspec.json.encode(event(f"{lane}-{seq}", Lane(lane))))
+            for lane, seq in ((0, 1), (1, 8), (1, 9), (2, 1))])
+        base.execute("INSERT INTO alarm VALUES ('a', 'raised', ?)", (msgspec.json.encode(alarm("a")),))
+        base.execute("INSERT INTO inbox (id, body) VALUES ('c', ?)", (msgspec.json.encode(command("c")),))
+
+
+async def test_a_file_of_the_first_format_keeps_its_numbers_rows_alarms_and_commands(tmp_path: Path) -> None:
+    await asyncio.to_thread(make_old_file, tmp_path / "anju.db")
+    async with small_store(tmp_path) as store:
+        assert store.epoch == "e1"
+        rows = await store.next_rows(ALL, 10)
+        assert [(row.lane, row.seq, row.event.id) for row in rows] == [(0, 1, "0-1"), (1, 8, "1-8"), (1, 9, "1-9"),
+                                                                       (2, 1, "2-1")]
+        assert [row.settled for row in rows] == [0, 7, 7, 0]
+        assert await store.open_alarms() == [alarm("a")]
+        assert await store.open_commands() == [command("c")]
+        await store.append([event("0-1", Lane.ALARM), event("next")])
+        assert [row.seq for row in await store.next_rows(ALL, 10)] == [1, 8, 9, 10, 1]
+
+
+async def test_a_lane_whose_own_row_was_lost_goes_on(tmp_path: Path) -> None:
+    async with small_store(tmp_path) as store:
+        await store.append([event("a"), event("b")])
+    with closing(sqlite3.connect(tmp_path / "anju.db")) as base, base:
+        base.execute("DELETE FROM outbox WHERE seq = 0")
+    async with small_store(tmp_path) as store:
+        await store.append([event("c")])
+        assert [row.seq for row in await store.next_rows(ALL, 10)] == [1, 2, 3]
+        await store.settle(store.epoch, Lane.EVENT, 3, "c")
+    async with small_store(tmp_path) as store:
+        await store.append([event("d")])
+        assert [row.seq for row in await store.next_rows(ALL, 10)] == [4]

@@ -42,9 +42,9 @@ async def test_rows_come_alarm_first_and_each_lane_in_order(store: Store) -> Non
     assert [row.event.id for row in await store.next_rows({Lane.TELEMETRY: 1}, 10)] == ["t2"]
 
 
-async def test_an_event_appended_twice_stands_there_once(store: Store) -> None:
-    await store.append([event("a"), event("b")])
-    await store.append([event("b"), event("c")])
+async def test_an_event_of_an_alarm_appended_twice_stands_there_once(store: Store) -> None:
+    await store.append([event("a", Lane.ALARM), event("b", Lane.ALARM)])
+    await store.append([event("b", Lane.ALARM), event("c", Lane.ALARM)])
     assert [(row.seq, row.event.id) for row in await store.next_rows(ALL, 10)] == [(1, "a"), (2, "b"), (3, "c")]
 
 

@@ -27,7 +27,7 @@ async def fsyncs(store: Store) -> int:
 
 def rows_in(path: Path) -> int:
     with closing(sqlite3.connect(path / "anju.db")) as base:
-        count: int = base.execute("SELECT count(*) FROM outbox").fetchone()[0]
+        count: int = base.execute("SELECT count(*) FROM outbox WHERE seq > 0").fetchone()[0]
         return count
 
 
