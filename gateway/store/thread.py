@@ -124,8 +124,6 @@ class StoreThread:
             except Exception as error:  # noqa: BLE001 - this thread must outlive whatever a damaged file makes of us
                 self.trouble = translate(error)
                 self._tell([(job, None, self.trouble) for job in jobs])
-        if self._file.ledger is not None and self._file.ledger.departing:
-            self._own(lambda _: None, durable=False)
         self._file.drop()
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
@@ -157,6 +155,7 @@ class StoreThread:
             for done in self._together(now):
                 self._look()
                 self._tell(done)
+            self._let_go()
 
     def _allow(self, within_s: float) -> None:
         self._due_s = min(self._due_s, time.monotonic() + within_s)
@@ -169,11 +168,10 @@ class StoreThread:
             self._look()
         if ledger is None:
             return
-        if ledger.gone >= GONE_ROWS or (ledger.departing and time.monotonic() >= self._due_s):
-            self._due_s = math.inf if not self._late else self._due_s
-            self._own(lambda _: None, durable=False)
-        elif ledger.departing:
-            self._allow(self._limits.telemetry_delay_s)
+        if ledger.gone >= GONE_ROWS:
+            self._let_go()
+        if ledger.departing:
+            self._allow(max(LOOK_S, self._limits.telemetry_delay_s))
         self._make_room(ledger)
         if self._jobs.empty() and written_bytes() - self._journal_from_bytes >= CHECKPOINT_BYTES:
             self._file.checkpoint()
@@ -181,6 +179,11 @@ class StoreThread:
         if idle:
             self._file.volume.keep_reserves()
             self._look()
+
+    def _let_go(self) -> None:
+        """Delete what is settled and did not go along with a commit."""
+        if self._file.ledger is not None and self._file.ledger.departing:
+            self._own(lambda _: None, durable=False)
 
     def _own(self, work: Work, durable: bool) -> Any:
         """Run a transaction that nobody waits for; what fails now is tried again with the next look."""
@@ -195,6 +198,7 @@ class StoreThread:
                 if not self._file.makes_room(error):
                     return None
             else:
+                self.trouble = None
                 self._look()
                 return value
         return None

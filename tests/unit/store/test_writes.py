@@ -95,6 +95,22 @@ async def test_many_settled_rows_leave_the_file_by_themselves(tmp_path: Path) ->
     assert rows_in(tmp_path) == 100
 
 
+async def test_what_is_settled_leaves_the_file_in_time_though_nothing_else_happens(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.store.thread.LOOK_S", 0.02)
+    store = await Store.open(tmp_path, Limits(telemetry_delay_s=0.0))
+    await store.append([event("a"), event("b")])
+    before = store.writes().bytes
+    await store.settle(store.epoch, Lane.EVENT, 2, "b")
+    async with asyncio.timeout(10):
+        while store.writes().bytes == before:
+            await asyncio.sleep(0.01)
+    written = store.writes().bytes
+    await asyncio.sleep(0.1)
+    assert store.writes().bytes == written
+    await store.close()
+
+
 async def test_a_commit_that_fails_forgets_no_settling(tmp_path: Path) -> None:
     store = await Store.open(tmp_path, LATE)
     await store.append([event("a"), event("b")])
