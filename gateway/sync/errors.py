@@ -56,6 +56,12 @@ class TopicRefused(NotAuthorised):
     """The broker refuses one publication; the session goes on."""
 
 
+class PacketsTooSmall(TopicRefused):
+    """The broker takes no packet of the size that an event needs even without its data."""
+
+    state = "packets_too_small"
+
+
 class ProtocolRefused(SessionError):
     """The broker closes the connection whatever MQTT version is offered."""
 

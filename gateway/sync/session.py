@@ -21,6 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config.schema import City
 from gateway.sync import credentials, errors
+from gateway.sync.batch import content_type
 
 CONNACK_S = 10.0  # the longest wait for the broker's first word
 PUBACK_S = 15.0  # the longest wait for any other: a mobile link with bad signal needs some seconds
@@ -147,16 +148,12 @@ class Session:
         self.version = version
         self.in_flight = client.in_flight
         self.packet_bytes = client.packet_bytes
-        self._properties: Properties | None = None
-        if version is V5:  # MQTT protocol binding for CloudEvents 1.0, 3.2: structured mode
-            self._properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            self._properties.ContentType = "application/cloudevents+json"
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Return when the broker has it (QoS 1, PUBACK). Raises TopicRefused where it does not take this one."""
         _message.set(0)
         try:
-            await self._client.publish(topic, payload, qos=1, properties=self._properties)
+            await self._client.publish(topic, payload, qos=1, properties=_properties(self.version, payload))
         except (aiomqtt.MqttError, OSError) as error:
             raise _dropped(error) from error
         if (refusal := self._client.refused.pop(_message.get(), None)) is not None:
@@ -180,6 +177,17 @@ class Session:
                 yield Message(str(message.topic), bytes(message.payload), message.retain)
         except (aiomqtt.MqttError, OSError) as error:
             raise _dropped(error) from error
+
+
+def _properties(version: aiomqtt.ProtocolVersion, payload: bytes) -> Properties | None:
+    """Say what a payload is, where MQTT can. For its coding it has no property of its own: the name is HTTP's."""
+    if version is not V5:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.ContentType, coding = content_type(payload)
+    if coding:
+        properties.UserProperty = ("content-encoding", coding)
+    return properties
 
 
 @contextlib.asynccontextmanager

@@ -1,17 +1,21 @@
 """Window: which rows may depart now. Pure.
 
-Two limits at once: `slots`, how many may be on their way to the broker without a PUBACK (the broker sets it), of which
-RESERVED are for alarms alone; and PER_LANE, how many a lane may have at the city without an acknowledgement. So behind
-any backlog an alarm waits for no more than the bytes already in the socket.
+Two limits at once: `slots`, how many publications may be on their way to the broker without a PUBACK (the broker sets
+it), of which RESERVED are for alarms alone; and PER_LANE, how many events a lane may have at the city without an
+acknowledgement. So behind any backlog an alarm waits for no more than the bytes already in the socket. A lane that
+sends batches waits until a whole one fits: else every acknowledgement would let a small one go, and never again a
+large one (RFC 9293, 3.8.6.2.1, knows this of TCP as the silly window syndrome).
 
 Each lane waits for its own acknowledgements: what the city says of events tells nothing of an alarm that it never got.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.model.event import Lane
 
 PER_LANE = 64
+BATCH = 32
 RESERVED = 4
 
 
@@ -34,16 +38,23 @@ class Window:
             lane: self.published[lane]
             for lane in Lane
             if lane not in self.parked
-            and len(self.unsettled[lane]) < PER_LANE
+            and len(self.unsettled[lane]) + (1 if lane is Lane.ALARM else BATCH) <= PER_LANE
             and free_slots > (0 if lane is Lane.ALARM else RESERVED)
         }
 
-    def departed(self, lane: Lane, seq: int, now_s: float) -> None:
+    def departed(self, lane: Lane, seqs: Sequence[int], now_s: float) -> None:
+        """Note the numbers of one publication, in order."""
         if not self.unsettled[lane]:
             self.since_s[lane] = now_s  # the city's time to answer begins
-        self.published[lane] = seq
-        self.highest[lane] = max(self.highest[lane], seq)
-        self.unsettled[lane].append(seq)
+        self.published[lane] = seqs[-1]
+        self.highest[lane] = max(self.highest[lane], seqs[-1])
+        self.unsettled[lane] += seqs
+
+    def park(self, lane: Lane, now_s: float) -> None:
+        """Let the lane rest until its next round."""
+        self.parked.add(lane)
+        if not self.unsettled[lane]:
+            self.since_s[lane] = now_s
 
     def settled(self, lane: Lane, upto: int, now_s: float) -> bool:
         """Note an acknowledgement; tell whether it was news."""

@@ -22,7 +22,7 @@ from gateway.config.schema import City
 from gateway.model.command import Command, CommandResult, Outcome
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.time import ClockQuality, Stamp
-from gateway.store import Store
+from gateway.store import Limits, Store
 from gateway.sync import Uplink
 from hil.resources import control
 from hil.resources.certificates import Authority, Pair
@@ -30,6 +30,7 @@ from hil.resources.certificates import Authority, Pair
 HOST = "127.0.0.1"
 GATEWAY = "flat-12"
 BOOT = "3f0c1a52-boot"
+HURRIED = Limits(telemetry_delay_s=0.0)
 
 
 def free_port() -> int:
@@ -182,8 +183,9 @@ class Flat:
 
 @asynccontextmanager
 async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, connack_s: float = 10.0,
-               clock: FlatClock | None = None, outcome: Outcome = Outcome.DONE, **settings: Any) -> AsyncIterator[Flat]:
-    """A gateway's store and uplink on a broker, running until the context ends."""
+               clock: FlatClock | None = None, outcome: Outcome = Outcome.DONE, limits: Limits = HURRIED,
+               **settings: Any) -> AsyncIterator[Flat]:
+    """A gateway's store and uplink on a broker, running until the context ends. Telemetry waits for no other commit."""
     city_settings = City(**({"host": HOST, "port": broker_port, "tls": False} | settings))
     sent: list[str] = []
     received: list[str] = []
@@ -202,7 +204,7 @@ async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, connac
         commands.append(command)
         return CommandResult(command.id, outcome)
 
-    store = await Store.open(folder)
+    store = await Store.open(folder, limits)
     try:
         uplink = Uplink(store, city_settings, GATEWAY, now=clock.now, rng=random.random, on_sent=tell(sent),
                         on_received=tell(received), on_command=obey, answer_s=answer_s, connack_s=connack_s)

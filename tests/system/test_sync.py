@@ -12,7 +12,7 @@ import pytest
 from gateway.model.command import Outcome
 from gateway.model.event import Lane
 from gateway.model.time import ClockQuality
-from gateway.sync.uplink import ROUNDS
+from gateway.sync.conversation import ROUNDS
 from hil.resources import control
 from hil.resources.proxy import Proxy
 from tests.system.broker import GATEWAY, HOST, FlatClock, city, event, flat, mosquitto, numbered, process
@@ -220,10 +220,10 @@ async def test_a_gateway_whose_disk_went_back_in_time_loses_nothing(tmp_path: Pa
             await home.store.append(list(numbered("lost-memory-of-", 5)))
             await home.until(lambda: len(home.received) == 5)
         async with flat(copy, broker.port) as home:
-            await home.store.append(list(numbered("new", 9)))
+            await home.store.append(list(numbered("new", 4)))
             await home.until(lambda: sum(c.waiting for c in home.store.counts().values()) == 0)
             assert "back in time" in home.store.faults()[0].reason
-        assert {f"new{n}" for n in range(9)} <= set(await there.ids())
+        assert {f"new{n}" for n in range(4)} <= set(await there.ids())
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -255,7 +255,7 @@ async def test_a_disk_that_says_nothing_holds_up_no_alarm_in_memory(tmp_path: Pa
         try:
             home.store._thread.submit(lambda ledger: answers.wait(30.0))
             kept = asyncio.ensure_future(home.store.append([event("on-disk", Lane.ALARM)]))
-            home.uplink._wake()  # the uplink reads the store, which says nothing
+            home.uplink._appended()  # the uplink reads the store, which says nothing
             async with aiomqtt.Client(HOST, broker.port) as stranger:  # and so it does to an acknowledgement
                 ack = {"epoch": home.store.epoch, "lane": "alarm", "upto": 1}
                 await stranger.publish(f"anju/v1/{GATEWAY}/down/ack", json.dumps(ack), qos=1)
