@@ -25,9 +25,9 @@ check: $(VENV)/.dev ## Lint, types and the contracts of the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev ## Latency from the outbox to the city and back, beside its floor in the same run
+bench: $(VENV)/.dev ## Measure the outbox beside its floors in the same run; ARGS="--suite outbox --json", `--help` for more
 	@sh .ci/need mosquitto=mosquitto
-	@$(BIN)/python -m tests.bench.sync_latency
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 lock: $(VENV)/.dev ## Choose new versions of every dependency
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
