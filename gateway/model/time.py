@@ -1,11 +1,15 @@
 """When something happened, honestly: a Pi has no clock at power-up, so a wall time carries its quality.
 
-Orders and intervals come from the monotonic time of one boot; wall time is for people and for the city.
+Orders and intervals come from the monotonic time of one boot; wall time is for people and for the city. The chronicle,
+one Boot after another, says how the boots lie in wall time (gateway/sync/dating.py makes the dates).
 """
 
 from enum import StrEnum
 
 import msgspec
+
+MOVED_S = 1.0
+"""A clock that moved by less was slewed or read late; by more it was set."""
 
 
 class ClockQuality(StrEnum):
@@ -14,6 +18,7 @@ class ClockQuality(StrEnum):
     UNSET = "unset"  # nobody has set the clock since power-up
     RESTORED = "restored"  # put forward from the last known time on disk: late by the length of the power cut
     SYNCED = "synced"  # disciplined by a time server
+    ESTIMATED = "estimated"  # never read: computed from the boots before and after. No clock has it, only dates
 
 
 class Stamp(msgspec.Struct, frozen=True):
@@ -27,3 +32,35 @@ class Stamp(msgspec.Struct, frozen=True):
     mono_s: float
     wall_s: float | None
     quality: ClockQuality
+
+
+class Boot(msgspec.Struct, frozen=True):
+    """What is known of the clock in one boot. Monotonic times count from its beginning.
+
+    `lasted_s`: how long it ran at least. `began_wall_s`: UNIX seconds at monotonic zero by the synced clock, as it was
+    found from `synced_from_s` to `synced_upto_s`; None where it never was. `restored_wall_s`: the same by a restored
+    clock, which is late, and so a lower bound.
+    """
+
+    id: str
+    lasted_s: float
+    began_wall_s: float | None = None
+    synced_from_s: float = 0.0
+    synced_upto_s: float = 0.0
+    restored_wall_s: float | None = None
+
+
+def seen(boot: Boot, at: Stamp) -> Boot:
+    """Return the boot with what a stamp of it adds. A synced clock that moved is believed anew, from then on."""
+    boot = msgspec.structs.replace(boot, lasted_s=max(boot.lasted_s, at.mono_s))
+    if at.wall_s is None:
+        return boot
+    began_s = at.wall_s - at.mono_s
+    if at.quality is ClockQuality.RESTORED and boot.restored_wall_s is None:
+        return msgspec.structs.replace(boot, restored_wall_s=began_s)
+    if at.quality is not ClockQuality.SYNCED:
+        return boot
+    if boot.began_wall_s is not None and abs(began_s - boot.began_wall_s) <= MOVED_S:
+        return msgspec.structs.replace(boot, synced_from_s=min(boot.synced_from_s, at.mono_s),
+                                       synced_upto_s=max(boot.synced_upto_s, at.mono_s))
+    return msgspec.structs.replace(boot, began_wall_s=began_s, synced_from_s=at.mono_s, synced_upto_s=at.mono_s)

@@ -6,19 +6,21 @@ CloudEvents ends there. Down: acknowledgements and commands, small JSON objects 
 """
 
 import math
-from datetime import UTC, datetime
+from collections import abc
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from gateway.model.command import Command
 from gateway.model.event import Lane
-from gateway.model.time import ClockQuality, Stamp
+from gateway.model.time import MOVED_S, Boot, ClockQuality, Stamp
 from gateway.store import Row
+from gateway.sync.dating import Bound, Dating, dated, rfc3339
 
 MAX_ACK_BYTES = 1024
 MAX_COMMAND_BYTES = 16 * 1024
 SEQUENCE_DIGITS = 16
+CLOSE_S = 2.0  # an uncertainty up to this need not be told
 
 LaneName = Literal["alarm", "event", "telemetry"]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
@@ -48,6 +50,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     time: Rfc3339 | msgspec.UnsetType = msgspec.UNSET
     lane: LaneName
     sequence: Sequence
+    sequencefrom: Sequence | msgspec.UnsetType = msgspec.UNSET
     settledupto: Sequence
     epoch: str
     boot: str
@@ -55,7 +58,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     clock: ClockQuality
     stampedtime: Rfc3339 | msgspec.UnsetType = msgspec.UNSET
     stampedclock: ClockQuality | msgspec.UnsetType = msgspec.UNSET
+    timeuncertaintyms: Digits | msgspec.UnsetType = msgspec.UNSET
+    timebound: Bound | msgspec.UnsetType = msgspec.UNSET
     historical: bool
+    dataomittedbytes: Digits | msgspec.UnsetType = msgspec.UNSET
     data: dict[str, Any]
 
 
@@ -92,16 +98,15 @@ def command_topic(gateway: str) -> str:
     return f"anju/v1/{gateway}/down/command"
 
 
-def encode(row: Row, *, gateway: str, now: Stamp, online_since_s: float) -> bytes:
+def encode(row: Row, *, gateway: str, now: Stamp, online_since_s: float, boots: abc.Sequence[Boot] = ()) -> bytes:
     """Return the envelope of an outbox row's event as JSON.
 
-    `now` dates what was taken before the clock was set; `online_since_s`: CLOCK_MONOTONIC of this boot at which the
+    `now` and the chronicle `boots` date it; `online_since_s`: CLOCK_MONOTONIC of this boot at which the
     present connection began; what was taken before it is `historical`.
     """
     event, at = row.event, row.event.at
-    wall_s, quality = dated(at, now)
-    time = rfc3339(wall_s)
-    corrected = (wall_s, quality) != (at.wall_s, at.quality)
+    date = dated(at, now, boots)
+    corrected = _corrected(at, date)
     envelope = Envelope(
         specversion="1.0",
         id=event.id,
@@ -109,44 +114,23 @@ def encode(row: Row, *, gateway: str, now: Stamp, online_since_s: float) -> byte
         type=event.type,
         subject=event.subject,
         datacontenttype="application/json",
-        time=time,
+        time=rfc3339(date.wall_s),
         lane=_name(event.lane),
         sequence=f"{row.seq:0{SEQUENCE_DIGITS}d}",
+        sequencefrom=msgspec.UNSET if row.first is None else f"{row.first:0{SEQUENCE_DIGITS}d}",
         settledupto=f"{row.settled:0{SEQUENCE_DIGITS}d}",
         epoch=row.epoch,
         boot=at.boot_id,
         monotonicms=_milliseconds(at.mono_s),
-        clock=quality,
+        clock=date.quality,
         stampedtime=rfc3339(at.wall_s) if corrected else msgspec.UNSET,
         stampedclock=at.quality if corrected else msgspec.UNSET,
+        timeuncertaintyms=_uncertainty(date),
+        timebound=date.bound or msgspec.UNSET,
         historical=at.boot_id != now.boot_id or at.mono_s < online_since_s,
         data=event.data,
     )
     return _encoder.encode(envelope)
-
-
-def dated(at: Stamp, now: Stamp) -> tuple[float | None, ClockQuality]:
-    """Return the best wall time known now for a stamp, and its quality.
-
-    A stamp of this boot taken before the clock was synced is dated from the synced clock by the monotonic distance.
-    One taken while nobody had set the clock has no wall time worth telling.
-    """
-    if at.quality is ClockQuality.SYNCED:
-        return at.wall_s, at.quality
-    if now.quality is ClockQuality.SYNCED and now.wall_s is not None and at.boot_id == now.boot_id:
-        return now.wall_s - (now.mono_s - at.mono_s), now.quality
-    return (None if at.quality is ClockQuality.UNSET else at.wall_s), at.quality
-
-
-def rfc3339(wall_s: float | None) -> str | msgspec.UnsetType:
-    """Return UNIX seconds as RFC 3339 in UTC with milliseconds; UNSET where there is no such moment."""
-    if wall_s is None:
-        return msgspec.UNSET
-    try:
-        moment = datetime.fromtimestamp(wall_s, UTC)
-    except (ValueError, OverflowError, OSError):
-        return msgspec.UNSET
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def decode_ack(payload: bytes) -> Ack:
@@ -169,6 +153,19 @@ def decode_command(payload: bytes) -> Command:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise WireError(f"no command ({error})") from error
     return command
+
+
+def _corrected(at: Stamp, date: Dating) -> bool:
+    """Tell whether the date says anything else than the stamp did."""
+    if date.quality is not at.quality or date.wall_s is None or at.wall_s is None:
+        return date.quality is not at.quality or date.wall_s is not at.wall_s
+    return abs(date.wall_s - at.wall_s) > MOVED_S
+
+
+def _uncertainty(date: Dating) -> str | msgspec.UnsetType:
+    if date.uncertainty_s is None or date.uncertainty_s <= CLOSE_S:
+        return msgspec.UNSET
+    return _milliseconds(date.uncertainty_s)
 
 
 def _milliseconds(seconds: float) -> str:

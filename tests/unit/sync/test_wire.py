@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.model.command import Command, Verb
 from gateway.model.event import Event, Lane
 from gateway.model.time import ClockQuality, Stamp
+from gateway.store import Row
 from gateway.sync import wire
 from tests.unit.sync.kit import BOOT, NOW, event, row
 
@@ -35,6 +36,13 @@ def test_an_event_becomes_a_cloudevent() -> None:
         "sequence": "0000000000000007", "settledupto": "0000000000000006", "epoch": "epoch-1", "boot": BOOT,
         "monotonicms": "1000000", "clock": "synced", "historical": False, "data": {"kind": "contact", "active": True},
     }
+
+
+def test_a_gap_record_says_which_numbers_it_stands_for() -> None:
+    gap = Row("epoch-1", Lane.EVENT, 260, 4, event(), first=5)
+    told = json.loads(wire.encode(gap, gateway="flat-12", now=NOW, online_since_s=0.0))
+    assert (told["sequencefrom"], told["sequence"]) == ("0000000000000005", "0000000000000260")
+    assert "sequencefrom" not in sent(event())
 
 
 @given(events, st.integers(1, 10**15), st.integers(0, 10**15))
@@ -79,7 +87,7 @@ def test_what_was_taken_before_the_present_connection_is_historical(at_s: float,
 
 @pytest.mark.parametrize("wall_s", [float("nan"), float("inf"), 1e300, -1e300])
 def test_a_moment_that_no_calendar_has_is_left_out(wall_s: float) -> None:
-    assert "time" not in sent(event(at=Stamp(BOOT, 1.0, wall_s, ClockQuality.SYNCED)))
+    assert "time" not in sent(event(at=Stamp("boot-0", 1.0, wall_s, ClockQuality.SYNCED)))
 
 
 def test_an_acknowledgement_is_read() -> None:
