@@ -1,0 +1,424 @@
+"""Whatever happens, in whatever order, what was accepted is in the outbox or at the city, and in the end at the city.
+
+A machine of hypothesis plays a gateway (real store, real files, real uplink), a link and a city against the reference
+model in tests/model/ledger.py. Every packet moves only when the machine moves it; any process may be killed between any
+two turns of the loop. ANJU_MODEL=nightly plays much longer.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from gateway.model.alarm import Alarm, AlarmState
+from gateway.model.event import Event, EventType, Lane
+from gateway.model.finding import Finding, FindingKind
+from gateway.model.time import ClockQuality, Stamp
+from gateway.store import Limits, Store
+from gateway.sync.window import PER_LANE
+from tests.model.flat import Flat, copy, turn
+from tests.model.ledger import Reference
+from tests.model.link import MemoryBroker
+from tests.model.loop import ModelLoop
+from tests.model.sessions import Sessions
+from tests.model.town import Town
+
+GATEWAY = "flat-12"
+TYPES = {Lane.ALARM: EventType.ALARM_RAISED, Lane.EVENT: EventType.SENSOR_CHANGED,
+         Lane.TELEMETRY: EventType.VITALS_SUMMARY}
+ALL = 1_000_000
+MEMORY = Path("/dev/shm")  # a kill loses nothing that was written: no test here needs a disk
+
+lanes = st.sampled_from(Lane)
+some = st.integers(1, 12)
+
+
+class Machine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="anju-model-", dir=MEMORY if MEMORY.is_dir() else None))
+        self.loop = ModelLoop()
+        self.reference = Reference()
+        self.wall_s, self.quality = 1_770_000_000.0, ClockQuality.SYNCED
+        self.count = 0
+        self.pending: list[tuple[asyncio.Task[None], list[Event]]] = []
+        self.received: set[str] = set()
+        self.sessions = Sessions()
+        self.held = self.put_back = False
+        self.backup: tuple[Path, set[str]] | None = None
+        self.began = False
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.loop.run_until_complete(work)
+
+    @initialize(in_flight=st.sampled_from([16, 16, 5]), late_s=st.sampled_from([0.0, 3600.0]))
+    def begin(self, in_flight: int, late_s: float) -> None:
+        self.limits = Limits(telemetry_delay_s=late_s)
+        self.broker = MemoryBroker(in_flight, self.sessions.departed)
+        self.town = Town(self.folder, self.broker, GATEWAY)
+        self.flat = Flat(self.folder, self.broker, GATEWAY, self.now, self.received.update)
+        shutil.copytree(empty(), self.flat.place)
+        self.do(self.flat.start(self.limits))
+        self.began = True
+
+    # What happens in the flat
+
+    @rule(chosen=st.lists(lanes, min_size=1, max_size=6))
+    def append(self, chosen: list[Lane]) -> None:
+        self.accept([self.event(lane) for lane in chosen])
+
+    @rule(lane=lanes)
+    def append_more_than_a_window(self, lane: Lane) -> None:
+        self.accept([self.event(lane) for _ in range(PER_LANE + 6)])
+
+    @rule()
+    def raise_an_alarm(self) -> None:
+        event = self.event(Lane.ALARM)
+        finding = Finding(FindingKind.SOS, "pendant", event.at, 1.0, "pressed")
+        self.accept([event], Alarm(event.id, AlarmState.RAISED, finding, event.at))
+
+    @rule(lane=lanes, saved=st.booleans())
+    def the_disk_refuses_and_the_uplink_sends_from_memory(self, lane: Lane, saved: bool) -> None:
+        event = self.event(lane)
+        self.reference.handed_in([event])
+        self.reference.in_memory.add(event.id)
+        self.do(self.offer(event))
+        if saved:
+            self.accept_handed_in([event])
+
+    @rule(step_s=st.sampled_from([-1e9, -3600.0, -1.0, 1.0, 86400.0, 1e9]), quality=st.sampled_from(ClockQuality))
+    def the_clock_is_set(self, step_s: float, quality: ClockQuality) -> None:
+        self.wall_s, self.quality = max(0.0, self.wall_s + step_s), quality
+
+    @rule(in_time=st.booleans(), chosen=st.lists(lanes, max_size=4))
+    def the_gateway_is_killed(self, in_time: bool, chosen: list[Lane]) -> None:
+        """While it appends, or not; nobody is told whether that was in time."""
+        self.leave()
+        events = [self.event(lane) for lane in chosen]
+        self.reference.handed_in(events)
+        if not in_time:
+            self.flat.disk.hold()
+        self.do(self.append_and_kill(events))
+
+    @precondition(lambda self: not self.held)
+    @rule()
+    def the_disk_says_nothing(self) -> None:
+        self.held = True
+        self.flat.disk.hold()
+
+    @precondition(lambda self: self.held)
+    @rule()
+    def the_disk_answers(self) -> None:
+        self.held = False
+        self.flat.disk.release()
+        self.do(turn(1))
+
+    @precondition(lambda self: not self.held)
+    @rule()
+    def a_copy_of_the_file_is_made(self) -> None:
+        self.backup = self.folder / "backup", set(self.reference.accepted)
+        copy(self.flat.place, self.backup[0])
+
+    @precondition(lambda self: self.backup)
+    @rule()
+    def the_copy_is_put_back(self) -> None:
+        """What it does not hold is lost with the file; the numbers are given a second time."""
+        assert self.backup is not None
+        place, held = self.backup
+        self.leave()
+        self.put_back = True
+        self.reference.muddled.add(self.flat.store.epoch)
+        self.reference.excused |= self.reference.accepted - held - self.town.events().keys()
+        self.do(self.flat.kill(self.limits, damage=lambda new: copy(place, new)))
+
+    @rule()
+    def the_gateway_is_restarted(self) -> None:
+        self.leave()
+        self.do(self.flat.restart(self.limits))
+
+    @rule(small=st.booleans())
+    def the_disk_gets_small_or_large(self, small: bool) -> None:
+        self.leave()
+        self.limits = Limits(max_bytes=1 if small else 1e9, telemetry_delay_s=self.limits.telemetry_delay_s)
+        self.do(self.flat.restart(self.limits))
+
+    @rule()
+    def the_file_is_damaged(self) -> None:
+        """An index page only: every alarm can still be read, and is taken over; the rest may be lost."""
+        self.leave()
+        self.reference.excused |= {
+            event_id for event_id in self.reference.accepted - self.town.events().keys()
+            if self.reference.events[event_id].lane is not Lane.ALARM}
+        self.do(self.flat.kill(self.limits, damage=damage))
+        assert len(self.flat.store.faults()) == 2, "set aside, and taken over from it"
+
+    # What happens on the link
+
+    @rule(count=some)
+    def the_loop_turns(self, count: int) -> None:
+        self.do(turn(count))
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 6.0, 30.0, 120.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.do(asyncio.sleep(seconds))
+
+    @rule(times=st.integers(1, 4))
+    def all_flows(self, times: int) -> None:
+        for _ in range(times):
+            self.flow()
+
+    @rule(count=some)
+    def the_broker_takes(self, count: int) -> None:
+        self.broker.take(count)
+        self.do(turn(1))
+
+    @rule(count=some)
+    def the_broker_answers(self, count: int) -> None:
+        self.broker.answer(count)
+        self.do(turn(3))
+
+    @rule(lane=lanes, count=some, again=st.booleans())
+    def the_broker_delivers(self, lane: Lane, count: int, again: bool) -> None:
+        topic = self.topic(lane)
+        self.town.inbox += [(topic, payload) for payload in self.broker.deliver(topic, count, again)]
+
+    @rule(count=some)
+    def the_broker_hands_over(self, count: int) -> None:
+        self.broker.hand_over(count)
+        self.do(turn(3))
+
+    @rule(lane=lanes, count=some)
+    def the_broker_loses(self, lane: Lane, count: int) -> None:
+        """Some of what it acknowledged, for want of room (mosquitto.conf(5), max_queued_messages)."""
+        self.broker.deliver(self.topic(lane), count)
+
+    @rule(lane=lanes)
+    def the_broker_refuses_a_topic(self, lane: Lane) -> None:
+        self.broker.refused ^= {self.topic(lane)}
+
+    @rule()
+    def the_broker_forgets_all(self) -> None:
+        self.broker.forget()
+
+    @rule()
+    def acknowledgements_get_lost(self) -> None:
+        self.broker.down.clear()
+
+    @rule(back=st.booleans())
+    def the_link_is_cut(self, back: bool) -> None:
+        self.broker.reachable = back
+        self.broker.cut()
+
+    # What happens in the city
+
+    @rule(count=some)
+    def the_city_commits(self, count: int) -> None:
+        self.town.commit(count)
+
+    @rule(count=some)
+    def the_city_acknowledges(self, count: int) -> None:
+        self.town.send(count)
+
+    @rule(which=st.integers(0, 1000))
+    def the_city_acknowledges_again(self, which: int) -> None:
+        self.town.repeat(which)
+
+    @rule()
+    def the_city_is_killed(self) -> None:
+        self.town.kill()
+
+    @rule()
+    def the_city_forgets_everything(self) -> None:
+        """What it had acknowledged is its own loss."""
+        self.reference.look([], self.town.events())
+        acknowledged = {(ack.epoch, ack.lane): ack.upto for ack in self.town.book.acks()}
+        self.reference.excused |= {
+            event_id for (epoch, lane, seq), event_id in self.reference.stood.items()
+            if seq <= acknowledged.get((epoch, lane.name.lower()), 0) and event_id in self.reference.committed}
+        self.town.book.forget()
+
+    # What must be so at every moment
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        if not self.began:
+            return
+        assert not self.flat.running.done(), self.flat.running
+        self.harvest()
+        city = self.town.events()
+        rows = [] if self.held else self.do(self.flat.rows())
+        self.reference.look(rows, city)
+        if not self.held:
+            self.reference.check(rows, city)
+        assert self.received <= self.reference.committed, "received was said of what the city never had"
+
+    def teardown(self) -> None:
+        try:
+            if self.began:
+                self.all_heals_and_drains()
+        finally:
+            if self.began:
+                self.do(self.flat.stop())
+                self.town.book.close()
+            self.loop.close()
+            shutil.rmtree(self.folder)
+
+    def all_heals_and_drains(self) -> None:
+        if self.held:
+            self.the_disk_answers()
+        self.broker.reachable, self.broker.refused = True, set()
+        self.do(self.flat.store.save_detector("model", b""))
+        self.harvest()
+        assert not self.pending
+        for _ in range(60):
+            if not self.do(self.flat.rows()) and not self.flat.uplink.health()["in_memory_only"]:
+                break
+            while self.flow():
+                pass
+            self.do(asyncio.sleep(3.0))
+        self.nothing_is_lost()
+        assert self.flat.uplink.health()["waiting"] == {"alarm": 0, "event": 0, "telemetry": 0}, "it does not drain"
+        assert self.reference.in_memory - self.reference.committed == set(), "lost from memory"
+        assert self.put_back or not any("back in time" in fault.reason for fault in self.flat.store.faults())
+
+    # How it is done
+
+    def event(self, lane: Lane) -> Event:
+        self.count += 1
+        data = {"number": self.count, "words": "x" * (self.count % 7 * 40)}
+        return Event(f"{int(self.wall_s * 1000):012x}-{self.count}", TYPES[lane], lane, "door", self.now(), data)
+
+    def now(self) -> Stamp:
+        return Stamp("boot-1", self.loop.now_s, self.wall_s + self.loop.now_s, self.quality)
+
+    def topic(self, lane: Lane) -> str:
+        return f"anju/v1/{GATEWAY}/up/{lane.name.lower()}"
+
+    def accept(self, events: Sequence[Event], alarm: Alarm | None = None) -> None:
+        self.reference.handed_in(events)
+        self.accept_handed_in(events, alarm)
+
+    def accept_handed_in(self, events: Sequence[Event], alarm: Alarm | None = None) -> None:
+        late = self.limits.telemetry_delay_s > 0 and all(event.lane is Lane.TELEMETRY for event in events)
+        if late or self.held:  # it is told with the next commit of something else, be that after a while
+            self.pending.append((self.loop.create_task(self.flat.store.append(events, alarm)), list(events)))
+            self.do(turn(1))
+        else:
+            self.do(self.append_now(events, alarm))
+
+    def harvest(self) -> None:
+        """What waited for another's commit and was told meanwhile."""
+        for task, events in self.pending:
+            if task.done():
+                task.result()
+                self.reference.accepted |= {event.id for event in events}
+        self.pending = [(task, events) for task, events in self.pending if not task.done()]
+
+    def leave(self) -> None:
+        """What nobody was told of, and what was in memory, may go with the process."""
+        self.harvest()
+        for task, _ in self.pending:
+            task.cancel()
+        if self.pending:
+            self.do(asyncio.wait([task for task, _ in self.pending]))
+        self.pending.clear()
+        self.reference.in_memory.clear()
+        self.held = False
+
+    async def offer(self, event: Event) -> None:
+        self.flat.uplink.offer([event])
+
+    async def append_now(self, events: Sequence[Event], alarm: Alarm | None) -> None:
+        backlog = self.flat.store.counts()[Lane.ALARM].waiting
+        await self.flat.store.append(events, alarm)
+        self.reference.accepted |= {event.id for event in events}
+        if backlog < PER_LANE // 2 and self.topic(Lane.ALARM) not in self.broker.refused:
+            self.sessions.must_hurry({event.id for event in events if event.lane is Lane.ALARM})
+
+    async def append_and_kill(self, events: Sequence[Event]) -> None:
+        appending = asyncio.create_task(self.flat.store.append(events))
+        await asyncio.sleep(0)
+        appending.cancel()
+        await self.flat.kill(self.limits)
+
+    def flow(self) -> bool:
+        """Let everything go its way once; tell whether there was anything."""
+        self.do(turn(3))
+        moves = bool(self.broker.sent or self.broker.pubacks or self.broker.down or any(self.broker.queued.values()))
+        self.broker.take(ALL)
+        self.broker.answer(ALL)
+        for lane in Lane:
+            topic = self.topic(lane)
+            self.town.inbox += [(topic, payload) for payload in self.broker.deliver(topic, ALL)]
+        self.town.commit(ALL)
+        self.town.send(ALL)
+        self.broker.hand_over(ALL)
+        self.do(turn(3))
+        return moves
+
+
+def damage(place: Path) -> None:
+    """Blank the page that an index of the outbox begins with."""
+    path = place / "anju.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        query = "SELECT rootpage FROM sqlite_master WHERE type = 'index' AND tbl_name = 'outbox'"
+        found = database.execute(query).fetchone()
+        size = database.execute("PRAGMA page_size").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((found[0] - 1) * size)
+        file.write(bytes(size))
+
+
+_made: list[Path] = []
+
+
+def empty() -> Path:
+    """The folder of a store that nobody has used: to make one anew takes longer than all else here."""
+    if not _made:
+        place = Path(tempfile.mkdtemp(prefix="anju-model-", dir=MEMORY if MEMORY.is_dir() else None)) / "empty"
+
+        async def make() -> None:
+            await (await Store.open(place)).close()
+
+        asyncio.run(make())
+        _made.append(place)
+    return _made[0]
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call() -> None:
+    """The loop of the model waits for the store thread on purpose."""
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Thousands of lost links are not worth a line each."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_nothing_is_lost() -> None:
+    nightly = os.environ.get("ANJU_MODEL") == "nightly"
+    run_state_machine_as_test(Machine, settings=settings(
+        max_examples=2000 if nightly else 60, stateful_step_count=100 if nightly else 40, derandomize=not nightly,
+        database=None, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)))
