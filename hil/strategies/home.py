@@ -37,6 +37,9 @@ tls = false
 language = "{language}"
 output = "wav:{folder}/voice.wav"
 
+[store]
+telemetry_delay_s = 1
+
 [detect]
 vitals_period_s = 2
 
