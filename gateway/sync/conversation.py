@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from gateway.model.event import Lane
-from gateway.model.time import Stamp
+from gateway.model.time import Boot, Stamp
 from gateway.store import Row, StoreError
 from gateway.sync import wire
 from gateway.sync.batch import TooLarge, pack
@@ -47,6 +47,7 @@ class Means:
     now: Callable[[], Stamp]
     sleep: Callable[[float], Awaitable[object]]
     answer_s: float
+    boots: Callable[[], Sequence[Boot]]
     disk: Disk
     volatile: VolatileOutbox
     tally: Tally
@@ -179,11 +180,11 @@ class Conversation:
         """Yield the rows of a lane as publications. Raises TooLarge."""
         most = 1 if lane is Lane.ALARM else self._most
         room_bytes = self._link.packet_bytes - len(wire.up_topic(self._means.gateway, lane).encode()) - AROUND_BYTES
-        now = self._means.now()
+        now, boots = self._means.now(), self._means.boots()
         for start in range(0, len(rows), most):
             left = list(rows[start:start + most])
-            envelopes = [wire.encode(row, gateway=self._means.gateway, now=now, online_since_s=self.since_s)
-                         for row in left]
+            envelopes = [wire.encode(row, gateway=self._means.gateway, now=now, online_since_s=self.since_s,
+                                     boots=boots) for row in left]
             for count, payload in pack(envelopes, room_bytes):
                 yield Parcel(lane, left[:count], payload, shortened=count == 1 and payload not in envelopes)
                 left = left[count:]

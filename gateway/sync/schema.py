@@ -13,7 +13,9 @@ import msgspec
 
 from gateway.model.command import Command
 from gateway.model.event import Lane
+from gateway.sync.batch import BATCH_BYTES, BATCH_TYPE, DEFLATED, SINGLE_TYPE
 from gateway.sync.contents import CONTENTS
+from gateway.sync.window import BATCH
 from gateway.sync.wire import MAX_ACK_BYTES, MAX_COMMAND_BYTES, Ack, Envelope, ack_topic, command_topic, up_topic
 
 _REF = "#/components/schemas/{name}"
@@ -28,6 +30,7 @@ def asyncapi() -> dict[str, Any]:
         [Envelope, Ack, Command, *dict.fromkeys(CONTENTS.values())], ref_template=_REF
     )
     messages = {_name(event_type): _event(event_type, envelope) for event_type in CONTENTS}
+    messages |= {"batch": _batch(envelope)}
     messages |= {"ack": _down("Ack", ack), "command": _down("Command", command)}
     up = up_topic("{gateway}", Lane.ALARM).removesuffix("alarm") + "{lane}"
     lanes = [lane.name.lower() for lane in Lane]
@@ -42,8 +45,8 @@ def asyncapi() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {
-            "up": _channel(up, "Events, CloudEvents 1.0 in structured JSON. QoS 1, not retained.",
-                           [_name(event_type) for event_type in CONTENTS], _GATEWAY | lane),
+            "up": _channel(up, "Events, CloudEvents 1.0 in structured JSON, or batches of them. QoS 1, not retained.",
+                           [*map(_name, CONTENTS), "batch"], _GATEWAY | lane),
             "ack": _channel(ack_topic("{gateway}"), "What the city's application has committed. QoS 1, not retained. "
                             f"At most {MAX_ACK_BYTES} bytes.", ["ack"], _GATEWAY),
             "command": _channel(command_topic("{gateway}"), "What the city asks. QoS 1; retained ones are refused. "
@@ -70,7 +73,14 @@ def _channel(address: str, description: str, messages: list[str], parameters: di
 def _event(event_type: str, envelope: dict[str, Any]) -> dict[str, Any]:
     data = {"$ref": _REF.format(name=CONTENTS[event_type].__name__)}
     own = {"type": "object", "properties": {"type": {"const": event_type}, "data": data}}
-    return {"name": event_type, "contentType": "application/cloudevents+json", "payload": {"allOf": [envelope, own]}}
+    return {"name": event_type, "contentType": SINGLE_TYPE, "payload": {"allOf": [envelope, own]}}
+
+
+def _batch(envelope: dict[str, Any]) -> dict[str, Any]:
+    about = (f"Events of one lane, in order; never alarms. Where the first byte is 0x{DEFLATED.hex()}: deflated "
+             f"(zlib, RFC 1950). At most {BATCH_BYTES} bytes of JSON.")
+    payload = {"type": "array", "items": envelope, "minItems": 2, "maxItems": BATCH}
+    return {"name": "Batch", "description": about, "contentType": BATCH_TYPE, "payload": payload}
 
 
 def _down(name: str, schema: dict[str, Any]) -> dict[str, Any]:

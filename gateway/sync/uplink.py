@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.config.schema import City
 from gateway.model.event import Event, Lane
-from gateway.model.time import ClockQuality, Stamp
+from gateway.model.time import Boot, ClockQuality, Stamp
 from gateway.store import Store, StoreError
 from gateway.sync import wire
 from gateway.sync.commands import Commands, Obey
@@ -40,7 +40,8 @@ class Uplink:
     def __init__(self, store: Store, city: City, gateway: str, *, now: Callable[[], Stamp], rng: Callable[[], float],
                  on_sent: Tell, on_received: Tell, on_command: Obey,
                  sleep: Callable[[float], Awaitable[object]] = asyncio.sleep, answer_s: float = ANSWER_S,
-                 connack_s: float = CONNACK_S, connect: Connect = connect) -> None:
+                 connack_s: float = CONNACK_S, connect: Connect = connect,
+                 boots: Callable[[], Sequence[Boot]] = tuple) -> None:
         self._store = store
         self._city = city
         self._gateway = gateway
@@ -54,7 +55,7 @@ class Uplink:
         self._disk = Disk(store, now)
         self._commands = Commands(store, now, on_command, sleep)
         self._ear = Ear(gateway, self._disk, self._volatile, self._commands, self._tally, on_received)
-        self._means = Means(gateway, now, sleep, answer_s, self._disk, self._volatile, self._tally, on_sent)
+        self._means = Means(gateway, now, sleep, answer_s, boots, self._disk, self._volatile, self._tally, on_sent)
         self._hurry = asyncio.Event()
         self._version = V5
         self._since_s = now().mono_s

@@ -1,17 +1,24 @@
 """Outbox to city, over a real broker and real files."""
 
 import asyncio
+import base64
 import json
+import random
 import threading
 import time
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiomqtt
 import pytest
 
 from gateway.model.command import Outcome
-from gateway.model.event import Lane
+from gateway.model.event import EventType, Lane
 from gateway.model.time import ClockQuality
+from gateway.store import Limits
 from gateway.sync.conversation import ROUNDS
 from hil.resources import control
 from hil.resources.proxy import Proxy
@@ -352,6 +359,103 @@ async def test_a_retained_command_is_refused_at_every_connection_and_logged_once
         await proxy.close()
     (told,) = [record.message for record in caplog.records if "retained" in record.message]
     assert "id=old" in told
+
+
+@asynccontextmanager
+async def overheard(port: int, version: aiomqtt.ProtocolVersion) -> AsyncIterator[list[aiomqtt.Message]]:
+    """Everything that goes up, as a stranger reads it."""
+    heard: list[aiomqtt.Message] = []
+    async with aiomqtt.Client(HOST, port, protocol=version) as stranger:
+        await stranger.subscribe("anju/v1/+/up/+", qos=1)
+
+        async def listen() -> None:
+            async for message in stranger.messages:
+                heard.append(message)  # noqa: PERF401 - it never ends
+
+        listening = asyncio.create_task(listen())
+        yield heard
+        listening.cancel()
+        await asyncio.wait([listening])
+
+
+def envelopes(message: aiomqtt.Message) -> list[dict[str, Any]]:
+    payload = bytes(message.payload)
+    found = json.loads(zlib.decompress(payload) if payload[:1] == b"\x78" else payload)
+    return found if isinstance(found, list) else [found]
+
+
+async def test_what_waits_together_travels_together_over_mqtt_5(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker, city(tmp_path, broker.port) as there, \
+            overheard(broker.port, aiomqtt.ProtocolVersion.V5) as heard, flat(tmp_path / "state", broker.port) as home:
+        await home.store.append([*numbered("t", 67, Lane.TELEMETRY), *numbered("e", 60), event("a", Lane.ALARM)])
+        await home.until(lambda: len(home.received) == 128)
+        await home.store.append([event("b", Lane.ALARM)])
+        await home.until(lambda: len(home.received) == 129)
+        assert sorted(await there.ids()) == sorted(home.received)
+        await home.until(lambda: sum(len(envelopes(message)) for message in heard) == 129)
+    assert len(heard) == 7
+    for message in heard:
+        alone = str(message.topic).endswith("alarm")
+        media = "application/cloudevents+json" if alone else "application/cloudevents-batch+json"
+        assert message.properties is not None
+        assert message.properties.ContentType == media
+        assert getattr(message.properties, "UserProperty", []) == ([] if alone else [("content-encoding", "deflate")])
+
+
+async def test_what_waits_together_travels_together_over_mqtt_3_1_1(tmp_path: Path) -> None:
+    async with process("hil.cloud.broker", "--port", "0", "--control", str(tmp_path / "broker.sock")) as broker, \
+            city(tmp_path, broker["direct_port"]) as there, \
+            overheard(broker["direct_port"], aiomqtt.ProtocolVersion.V311) as heard, \
+            flat(tmp_path / "state", broker["port"]) as home:
+        await home.store.append([*numbered("e", 60), event("a", Lane.ALARM)])
+        await home.until(lambda: len(home.received) == 61)
+        assert home.uplink.health()["mqtt"] == "3.1.1"
+        assert sorted(await there.ids()) == sorted(home.received)
+        await home.until(lambda: sum(len(envelopes(message)) for message in heard) == 61)
+    assert sorted(bytes(message.payload)[:1] for message in heard) == [b"\x78"] * 2 + [b"{"]
+
+
+@pytest.mark.parametrize("limit_bytes", [1500, 700])
+async def test_a_broker_of_small_packets_gets_small_packets(tmp_path: Path, limit_bytes: int) -> None:
+    large = event("large")
+    large.data["noise"] = base64.b85encode(random.Random(1).randbytes(3000)).decode()
+    async with mosquitto(tmp_path, f"max_packet_size {limit_bytes}") as broker, city(tmp_path, broker.port) as there, \
+            flat(tmp_path / "state", broker.port) as home:
+        await home.store.append([*numbered("e", 60), large, event("a", Lane.ALARM), *numbered("f", 60)])
+        await home.until(lambda: len(home.received) == 122)
+        health = home.uplink.health()
+        assert (health["shortened"], health["reconnects"]) == (1, 1)
+        (told,) = [found for found in (await there("events"))["events"] if found["id"] == "large"]
+    assert told["data"] == {"kind": "contact", "active": True}
+    assert int(told["dataomittedbytes"]) > 3000
+
+
+async def test_what_was_given_up_for_want_of_room_is_told_and_the_rest_arrives(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker:
+        proxy = Proxy(HOST, broker.port)
+        await proxy.start()
+        async with city(tmp_path, broker.port) as there, \
+                flat(tmp_path / "state", proxy.port, limits=Limits(max_bytes=600e3, telemetry_delay_s=0.0)) as home:
+            await home.store.append([event("before", Lane.TELEMETRY)])
+            await home.until(lambda: home.received == ["before"])
+            await proxy.cut()
+            await home.until(lambda: not home.uplink.health()["connected"])
+            for group in range(20):
+                await home.store.append(list(numbered(f"{group}-", 200, Lane.TELEMETRY)))
+            await home.store.append([event("alarm", Lane.ALARM)])
+            given_up = home.store.given_up()
+            await proxy.heal()
+            await home.until(lambda: sum(count.waiting for count in home.store.counts().values()) == 0)
+            stats = await there("stats")
+            gaps = (await there("events", type=EventType.OUTBOX_GAP))["events"]
+        await proxy.close()
+    assert given_up > 1000
+    assert stats["gateways"][GATEWAY]["lost"] == given_up
+    assert stats["gaps"] == 0
+    assert stats["gateways"][GATEWAY]["conflicts"] == 0
+    (gap,) = gaps
+    assert (int(gap["sequencefrom"]), int(gap["sequence"])) == (2, 1 + given_up)
+    assert gap["data"]["events"] == given_up
 
 
 async def test_a_broker_of_mqtt_3_1_1_alone_serves_as_well(tmp_path: Path) -> None:
