@@ -48,6 +48,17 @@ class Authority:
         """Issue a certificate for a gateway or the city's application."""
         return self._issue(name, (), ExtendedKeyUsageOID.CLIENT_AUTH, valid_days)
 
+    def revoke(self, *pairs: Pair) -> Path:
+        """Return the file of a new revocation list that names these."""
+        now = datetime.now(UTC)
+        listed = x509.CertificateRevocationListBuilder(self._name, now - timedelta(days=1), now + timedelta(days=30))
+        for pair in pairs:
+            serial = x509.load_pem_x509_certificate(pair.cert_file.read_bytes()).serial_number
+            listed = listed.add_revoked_certificate(x509.RevokedCertificateBuilder(serial, now).build())
+        crl_file = self._folder / "crl.pem"
+        crl_file.write_bytes(listed.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return crl_file
+
     def _issue(self, name: str, hosts: Sequence[str], usage: x509.ObjectIdentifier, valid_days: tuple[float, float]
                ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())

@@ -96,6 +96,48 @@ async def test_a_gateway_without_a_good_certificate_of_its_own_is_told_so(tmp_pa
         assert "city.cert_file" in health["cure"]
 
 
+async def test_a_revoked_certificate_is_told_and_another_one_is_not_hit(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    stolen, good = authority.client("stolen"), authority.client("flat-12")
+    lines = [*tls_lines(authority, authority.server("broker", [HOST]), client_certificates=True),
+             f"crlfile {authority.revoke(stolen)}"]
+    settings: dict[str, Any] = {"tls": True, "ca_file": authority.ca_file}
+    async with mosquitto(tmp_path, *lines) as broker:
+        own = {"cert_file": stolen.cert_file, "key_file": stolen.key_file}
+        async with flat(tmp_path / "stolen", broker.port, **settings, **own) as home:
+            health = await home.until_state("client_certificate_refused")
+            assert "was revoked" in health["reason"]
+            assert "certificate desk" in health["cure"]
+        own = {"cert_file": good.cert_file, "key_file": good.key_file}
+        async with flat(tmp_path / "good", broker.port, **settings, **own) as home:
+            await home.until_state("connected")
+
+
+async def test_an_expired_certificate_of_ones_own_is_told_and_a_new_one_is_taken_up_without_a_restart(
+    tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path / "ca")
+    lines = tls_lines(authority, authority.server("broker", [HOST]), client_certificates=True)
+    own = authority.client("flat-12", valid_days=(-30, -1))
+    settings = {"tls": True, "ca_file": authority.ca_file, "cert_file": own.cert_file, "key_file": own.key_file}
+    async with _shut(tmp_path, "client_certificate_refused", *lines, **settings) as (home, health):
+        assert "has expired" in health["reason"]
+        authority.client("flat-12")  # the desk's new one, in the same files
+        await home.until_state("connected")
+
+
+async def test_a_gateway_without_a_clock_waits_until_the_broker_takes_its_certificate_for_valid(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    lines = tls_lines(authority, authority.server("broker", [HOST], valid_days=(1, 30)), client_certificates=True)
+    own = authority.client("flat-12", valid_days=(2.5 / 86400, 30))
+    settings = {"tls": True, "ca_file": authority.ca_file, "cert_file": own.cert_file, "key_file": own.key_file}
+    clock = FlatClock(ClockQuality.UNSET)
+    async with _shut(tmp_path, "client_certificate_refused", *lines, clock=clock, **settings) as (home, health):
+        assert not health["connected"]
+        home.uplink.offer([event("a", Lane.ALARM)])  # with an alarm waiting it looks again soon
+        await home.until_state("connected")
+
+
 async def test_a_wrong_password_is_told_and_the_right_one_is_taken_up_without_a_restart(tmp_path: Path) -> None:
     passwords, password = tmp_path / "passwords", tmp_path / "password"
     passwords.write_text(_mosquitto_hash("flat-12", "open sesame"))
