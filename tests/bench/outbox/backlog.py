@@ -5,7 +5,6 @@ each figure is the quickest file's; the limit is held by the slowest. Letting th
 of later cycles, so the whole cycle is held to the limit too.
 """
 
-import asyncio
 import itertools
 import statistics
 import time
