@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.model.event import Lane
 from gateway.sync.conversation import ROUNDS, STUCK
+from gateway.sync.errors import LinkDropped
 from gateway.sync.pause import HURRY_S
 from gateway.sync.uplink import ANSWER_S, FRUITLESS
 from tests.unit.sync.kit import event
@@ -100,6 +101,29 @@ async def test_a_city_that_never_answers_batches_gets_single_events(tmp_path: Pa
     assert len(line.carried) == FRUITLESS + 1
     assert {payload[:1] for payload in line.carried[0]} == {b"\x78"}
     assert {payload[:1] for payload in line.carried[-1]} == {b"{"}
+
+
+async def test_a_broker_that_hangs_up_at_batches_gets_single_events(tmp_path: Path) -> None:
+    def hang_up(payload: bytes) -> list[dict[str, Any]]:
+        if payload[:1] != b"{":
+            raise LinkDropped("the connection ended", "find out why")
+        return acknowledging(payload)
+
+    line = Line(answer=hang_up)
+    async with home(tmp_path, line) as flat:
+        await flat.store.append(many(40))
+        await flat.hours.go_on(10.0)
+        await flat.until(lambda: len(flat.received) == 40)
+        assert flat.uplink.health()["reconnects"] == FRUITLESS + 1
+
+
+async def test_what_waits_in_memory_alone_travels_in_batches_too(tmp_path: Path) -> None:
+    line = Line()
+    async with home(tmp_path, line) as flat:
+        flat.uplink.offer([*many(40), *many(2, Lane.ALARM, "a")])
+        await flat.until(lambda: len(flat.received) == 42)
+        assert flat.uplink.health()["in_memory_only"] == 0
+    assert [len(told(payload)) for payload in line.payloads()] == [1, 1, 30, 10]
 
 
 async def test_no_packet_is_larger_than_the_broker_takes_and_a_large_event_holds_up_nobody(tmp_path: Path) -> None:

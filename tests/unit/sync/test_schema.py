@@ -1,6 +1,7 @@
 """The published schema is the code's own, and real messages obey it."""
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from gateway.model.command import CommandResult, Outcome
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.finding import CODES_OF, Codes, Finding, FindingKind
 from gateway.sync import schema, wire
+from gateway.sync.batch import BATCH_BYTES, pack
 from gateway.sync.contents import CONTENTS
+from gateway.sync.conversation import ROUNDS, STUCK
+from gateway.sync.pause import CALM_CAP_S, FIRST_S, FLOOR_S, HURRY_S, URGENT_CAP_S
+from gateway.sync.uplink import ANSWER_S
+from gateway.sync.window import BATCH, PER_LANE
 from tests.unit.sync.kit import NOW, event, row
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "asyncapi.yaml"
@@ -64,6 +70,27 @@ def test_the_limits_of_an_acknowledgement_stand_in_the_protocol() -> None:
     assert f"At most {wire.MAX_ACK_BYTES} bytes" in words
     assert f"`epoch` has {ack['epoch']['minLength']} to {ack['epoch']['maxLength']} characters" in words
     assert f"`id` at most {ack['id']['maxLength']}" in words
+
+
+def test_the_numbers_of_batches_rounds_and_pauses_stand_in_the_protocol() -> None:
+    words = " ".join(PROTOCOL.read_text("utf-8").split())
+    assert f"2 to {BATCH} envelopes and at most {BATCH_BYTES // 1024} KiB of JSON" in words
+    assert f"Up to {PER_LANE} events of a lane" in words
+    assert f"no lane at all was acknowledged for {ANSWER_S * ROUNDS:.0f} s" in words
+    assert f"when one lane was not for {ANSWER_S * STUCK:.0f} s (the alarm lane: {ANSWER_S * STUCK / 4:.0f} s)" in words
+    assert f"between {FLOOR_S} s and a limit that doubles from half a second to {CALM_CAP_S:.0f} s, to " \
+        f"{URGENT_CAP_S:.0f} s while an alarm waits" in words
+    assert FIRST_S == HURRY_S == 0.5
+
+
+def test_a_real_batch_obeys_the_schema_and_a_wrong_one_does_not() -> None:
+    encoded = [wire.encode(row(event(f"e{seq}"), seq), gateway="g", now=NOW, online_since_s=0.0) for seq in (1, 2, 3)]
+    ((_, payload),) = pack(encoded, 100_000)
+    batch = json.loads(zlib.decompress(payload))
+    validate(batch, message("batch"))
+    for wrong in (batch[:1], batch * 11, [*batch, {"id": "x"}]):
+        with pytest.raises(jsonschema.ValidationError):
+            validate(wrong, message("batch"))
 
 
 def test_every_reference_of_the_document_leads_somewhere() -> None:
