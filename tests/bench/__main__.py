@@ -17,7 +17,7 @@ from rich.console import Console
 
 from tests.bench import suites, table
 from tests.bench.lab import Benchmark, Lab
-from tests.bench.machine import NoDisk, describe, load, require_disk
+from tests.bench.machine import NoDisk, describe, load, processor_ticks, require_disk
 
 
 def _arguments() -> argparse.Namespace:
@@ -37,6 +37,7 @@ def _arguments() -> argparse.Namespace:
 async def run(chosen: dict[str, Sequence[Benchmark]], lab: Lab) -> dict[str, Any]:
     """Return the report of these benchmarks."""
     report: dict[str, Any] = {"machine": describe(lab.folder), "scale": lab.scale, "suites": {}, "seconds": {}}
+    ticks, stolen = processor_ticks()
     for suite, benchmarks in chosen.items():
         rows = report["suites"].setdefault(suite, [])
         for benchmark in benchmarks:
@@ -44,7 +45,9 @@ async def run(chosen: dict[str, Sequence[Benchmark]], lab: Lab) -> dict[str, Any
             begun_s = time.monotonic()
             rows += [row.as_json() | {"benchmark": benchmark.name} for row in await benchmark.run(lab)]
             report["seconds"][f"{suite}/{benchmark.name}"] = round(time.monotonic() - begun_s, 1)
+    ticks_after, stolen_after = processor_ticks()
     report["load_after"] = load()
+    report["stolen_percent"] = round(100 * (stolen_after - stolen) / max(1, ticks_after - ticks), 1)
     report["holds"] = all(row["holds"] is not False for rows in report["suites"].values() for row in rows)
     return report
 

@@ -27,7 +27,7 @@ def require_disk(folder: Path) -> None:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Return what figures depend on. The load is what others and the run itself made in the last minute."""
+    """Return what figures depend on. `load`: of the minute before."""
     mount, kind = _mount(folder)
     return {
         "cpu": _cpu(), "cores": os.cpu_count(), "load": load(), "kernel": platform.release(),
@@ -37,7 +37,15 @@ def describe(folder: Path) -> dict[str, Any]:
 
 
 def load() -> float:
+    """Return the load of the last minute."""
     return round(os.getloadavg()[0], 2)
+
+
+def processor_ticks() -> tuple[int, int]:
+    """Return the ticks that the processors had since boot, and those that other machines on the same host stole."""
+    first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+    ticks = [int(field) for field in first.split()[1:9]]  # user nice system idle iowait irq softirq steal: proc_stat(5)
+    return sum(ticks), ticks[7]
 
 
 def _cpu() -> str:
