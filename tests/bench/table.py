@@ -41,7 +41,7 @@ def machine(report: dict[str, Any]) -> str:
     disk = ", ".join(filter(None, [of["disk"].get("kind"), of["disk"].get("write_cache")]))
     scale = "" if report["scale"] == 1 else f" Sizes × {report['scale']:g}: to try out, not to quote."
     return (f"{of['cpu']}, {of['cores']} cores, load {of['load']} before and {report['load_after']} after, "
-            f"{report.get("stolen_percent", "?")} % of the processors stolen; "
+            f"{report['stolen_percent']} % of the processors stolen; "
             f"{of['file_system']} on {disk or 'an unknown disk'}; Linux {of['kernel']}, Python {of['python']}, "
             f"SQLite {of['sqlite']}, mosquitto {of['mosquitto'] or 'absent'}.{scale}")
 
