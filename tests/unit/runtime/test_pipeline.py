@@ -26,7 +26,7 @@ from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors
 from gateway.runtime.keeper import Commit
 from gateway.runtime.pipeline import Outlets, Pipeline
-from gateway.store import Store, StoreFull
+from gateway.store import Limits, Store, StoreFull
 
 SMOKE, CLEAR = Binary(BinaryKind.SMOKE, active=True), Binary(BinaryKind.SMOKE, active=False)
 
@@ -56,7 +56,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(folder: Path, detect: Detect | None = None) -> AsyncIterator[Bench]:
-    store = await Store.open(folder)
+    store = await Store.open(folder, Limits(telemetry_delay_s=0))
     ids = iter(range(1, 10_000))
     made: list[Bench] = []
     outlets = Outlets(offer=lambda events: made[0].offered.extend(events), show=lambda p: made[0].shown.append(p),
