@@ -143,7 +143,7 @@ class Conversation:
         source = disk.store if place else self._means.volatile
         if source.epoch != self._windows[place].epoch:  # a new file, or the old one was numbered anew
             self._windows[place] = Window(source.epoch)
-        if not (lanes := self._windows[place].open_lanes(self._free())):
+        if not (lanes := self._open(self._windows[place])):
             return []
         try:
             rows = await (disk.ask(source.next_rows(lanes, BATCH)) if place else source.next_rows(lanes, BATCH))
@@ -170,7 +170,7 @@ class Conversation:
                     f"have the city raise the broker's Maximum Packet Size by {error.size_bytes} bytes at least"))
                 continue
             for parcel in parcels:
-                if lane in window.open_lanes(self._free()):
+                if lane in self._open(window):
                     window.departed(lane, [row.seq for row in parcel.rows], now_s)
                     self._in_flight += 1
                     admitted.append(parcel)
@@ -240,8 +240,8 @@ class Conversation:
     def _waits(self, lane: Lane) -> bool:
         return bool(self._means.volatile.waiting(lane) or self._means.disk.store.counts()[lane].waiting)
 
-    def _free(self) -> int:
-        return self._link.in_flight - self._in_flight
+    def _open(self, window: Window) -> dict[Lane, int]:
+        return window.open_lanes(self._link.in_flight - self._in_flight, self._link.in_flight)
 
     def _round_s(self, lane: Lane) -> float:
         return self._means.answer_s / 4 if lane is Lane.ALARM else self._means.answer_s

@@ -6,6 +6,7 @@ broker that forgets, swaps or duplicates sessions cannot matter. What was not ac
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -152,8 +153,9 @@ class Session:
     async def publish(self, topic: str, payload: bytes) -> None:
         """Return when the broker has it (QoS 1, PUBACK). Raises TopicRefused where it does not take this one."""
         _message.set(0)
+        properties = _properties(*content_type(payload)) if self.version is V5 else None
         try:
-            await self._client.publish(topic, payload, qos=1, properties=_properties(self.version, payload))
+            await self._client.publish(topic, payload, qos=1, properties=properties)
         except (aiomqtt.MqttError, OSError) as error:
             raise _dropped(error) from error
         if (refusal := self._client.refused.pop(_message.get(), None)) is not None:
@@ -179,12 +181,11 @@ class Session:
             raise _dropped(error) from error
 
 
-def _properties(version: aiomqtt.ProtocolVersion, payload: bytes) -> Properties | None:
-    """Say what a payload is, where MQTT can. For its coding it has no property of its own: the name is HTTP's."""
-    if version is not V5:
-        return None
+@functools.cache
+def _properties(media_type: str, coding: str) -> Properties:
+    """Say what a payload is. For its coding MQTT has no property of its own: the name is HTTP's."""
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.ContentType, coding = content_type(payload)
+    properties.ContentType = media_type
     if coding:
         properties.UserProperty = ("content-encoding", coding)
     return properties

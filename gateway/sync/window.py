@@ -32,14 +32,18 @@ class Window:
     parked: set[Lane] = field(default_factory=set)  # refused by the broker; tried again with the next round
     rounds: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # sent again, without an answer
 
-    def open_lanes(self, free_slots: int) -> dict[Lane, int]:
-        """Return the lanes that may send, each with the number after which it goes on."""
+    def open_lanes(self, free_slots: int, slots: int = 2 * RESERVED) -> dict[Lane, int]:
+        """Return the lanes that may send, each with the number after which it goes on.
+
+        Of few `slots` in all no more than half are reserved, of one none: the other lanes must get through too.
+        """
+        reserved = min(RESERVED, slots // 2)
         return {
             lane: self.published[lane]
             for lane in Lane
             if lane not in self.parked
             and len(self.unsettled[lane]) + (1 if lane is Lane.ALARM else BATCH) <= PER_LANE
-            and free_slots > (0 if lane is Lane.ALARM else RESERVED)
+            and free_slots > (0 if lane is Lane.ALARM else reserved)
         }
 
     def departed(self, lane: Lane, seqs: Sequence[int], now_s: float) -> None:

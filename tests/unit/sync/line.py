@@ -75,6 +75,7 @@ class Line:
     reachable: bool = True
     attempts: int = 0
     packet_bytes: int = PACKET_BYTES
+    in_flight: int = 16
     carried: list[list[bytes]] = field(default_factory=list)
     """What was published, session by session."""
 
@@ -93,18 +94,21 @@ class Line:
 
 class _Session:
     version = V5
-    in_flight = 16
 
     def __init__(self, line: Line, carried: list[bytes]) -> None:
-        self.packet_bytes = line.packet_bytes
+        self.packet_bytes, self.in_flight = line.packet_bytes, line.in_flight
+        self._waiting = 0
         self._line, self._carried = line, carried
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
 
     async def publish(self, topic: str, payload: bytes) -> None:
+        self._waiting += 1
+        assert self._waiting <= self.in_flight, "more without a PUBACK than the broker allows"
         self._carried.append(payload)
         for ack in self._line.answer(payload):
             self._incoming.put_nowait(Message(f"anju/v1/{GATEWAY}/down/ack", json.dumps(ack).encode(), retained=False))
         await asyncio.sleep(0)
+        self._waiting -= 1
 
     async def subscribe(self, *topics: str) -> None:
         await asyncio.sleep(0)

@@ -117,6 +117,13 @@ async def test_a_broker_that_hangs_up_at_batches_gets_single_events(tmp_path: Pa
         assert flat.uplink.health()["reconnects"] == FRUITLESS + 1
 
 
+async def test_a_broker_that_takes_one_at_a_time_gets_everything_one_at_a_time(tmp_path: Path) -> None:
+    line = Line(in_flight=1)
+    async with home(tmp_path, line) as flat:
+        await flat.store.append([*many(40), *many(3, Lane.ALARM, "a"), *many(40, Lane.TELEMETRY, "t")])
+        await flat.until(lambda: len(flat.received) == 83)
+
+
 async def test_what_waits_in_memory_alone_travels_in_batches_too(tmp_path: Path) -> None:
     line = Line()
     async with home(tmp_path, line) as flat:

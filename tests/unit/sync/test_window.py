@@ -1,5 +1,6 @@
 """The window: an alarm always finds room, a backlog never fills the line, and what departs in batches stays whole."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,14 @@ def test_the_last_slots_are_for_alarms() -> None:
     assert set(window.open_lanes(RESERVED + 1)) == set(Lane)
     assert set(window.open_lanes(RESERVED)) == {Lane.ALARM}
     assert window.open_lanes(0) == {}
+
+
+@pytest.mark.parametrize("slots", range(1, 17))
+def test_a_broker_that_grants_few_slots_still_gets_every_lane(slots: int) -> None:
+    window = Window("x")
+    assert set(window.open_lanes(slots, slots)) == set(Lane)
+    for free in range(1, min(RESERVED, slots // 2) + 1):
+        assert set(window.open_lanes(free, slots)) == {Lane.ALARM}
 
 
 def test_a_lane_full_of_unacknowledged_rows_waits_and_the_others_do_not() -> None:
