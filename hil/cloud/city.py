@@ -1,10 +1,13 @@
 """The reference city: takes what gateways send, commits it, and only then acknowledges it. Sends commands.
 
-Written from docs/protocol.md; it shares no code with the gateway.
+Written from docs/protocol.md; it shares no code with the gateway. On request it behaves as no city should, see
+hil/cloud/behaviour.py.
 """
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import ssl
 import statistics
@@ -16,8 +19,9 @@ from typing import Any
 
 import aiomqtt
 
+from hil.cloud.behaviour import Answer, Conduct, Mishap, acknowledge, conduct
 from hil.cloud.envelope import Arrival, read_all
-from hil.cloud.ledger import Book, LaneAck
+from hil.cloud.ledger import Book
 from hil.resources.control import ControlError
 
 _RECONNECT_S = 0.3
@@ -42,7 +46,7 @@ class City:
         self._book = book
         self._client: aiomqtt.Client | None = None
         self._tasks: asyncio.TaskGroup | None = None
-        self._holds = False
+        self._conduct = Conduct()
         self._garbage = 0
         self._open_commands: dict[str, tuple[str, dict[str, Any]]] = {}
         self.connected = asyncio.Event()
@@ -84,20 +88,38 @@ class City:
                 found, bad = read_all(str(message.topic), bytes(message.payload))
                 arrivals += [(arrival, arrived_s) for arrival in found]
                 self._garbage += bad
-            if arrivals:
-                acks = self._book.commit(arrivals)
-                self._note_results([arrival for arrival, _ in arrivals])
-                if not self._holds:
-                    self._send(acks)
+            self._commit(arrivals)
 
-    def _send(self, acks: list[LaneAck]) -> None:
-        for ack in acks:
-            body = {"epoch": ack.epoch, "lane": ack.lane, "upto": ack.upto, "id": ack.id}
-            self._publish(f"anju/v1/{ack.gateway}/down/ack", json.dumps(body).encode())
+    def _commit(self, arrivals: list[tuple[Arrival, float]]) -> None:
+        behaviour = self._conduct.next(time.monotonic())
+        arrivals = [(arrival, arrived_s) for arrival, arrived_s in arrivals if behaviour.takes(arrival)]
+        if not arrivals:
+            return
+        self._suffer(behaviour.before_commit)
+        acks = self._book.commit(arrivals)
+        self._note_results([arrival for arrival, _ in arrivals])
+        self._suffer(behaviour.before_ack)
+        if behaviour.before_ack is not Mishap.FORGET:
+            self._say(behaviour.answers(acks))
 
-    def _publish(self, topic: str, payload: bytes) -> None:
+    def _suffer(self, mishap: Mishap) -> None:
+        if mishap is Mishap.CRASH:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mishap is Mishap.FORGET:
+            self._book.forget()
+
+    def _say(self, answers: list[Answer]) -> None:
+        for answer in answers:
+            self._publish(f"anju/v1/{answer.gateway}/down/ack", answer.body, answer.after_s)
+
+    def _publish(self, topic: str, payload: bytes, after_s: float = 0.0) -> None:
         if self._client is not None and self._tasks is not None:
-            self._tasks.create_task(self._client.publish(topic, payload, qos=1))
+            self._tasks.create_task(self._publish_late(self._client, topic, payload, after_s))
+
+    async def _publish_late(self, client: aiomqtt.Client, topic: str, payload: bytes, after_s: float) -> None:
+        if after_s > 0:
+            await asyncio.sleep(after_s)
+        await client.publish(topic, payload, qos=1)
 
     def _note_results(self, arrivals: list[Arrival]) -> None:
         for arrival in arrivals:
@@ -114,7 +136,7 @@ class City:
         self._publish(f"anju/v1/{gateway}/down/command", json.dumps(command).encode())
 
     async def handle(self, op: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Answer events, stats, close_alarm, hold_acks, forget."""
+        """Answer events, stats, close_alarm, behave, hold_acks, forget."""
         if op == "events":
             return {"events": self._book.events(arguments.get("type"), arguments.get("since_row", 0))}
         if op == "stats":
@@ -125,15 +147,18 @@ class City:
             self._open_commands[command["id"]] = (arguments["gateway"], command)
             self._send_command(arguments["gateway"], command)
             return {"command": command["id"]}
+        if op == "behave":
+            self._conduct = conduct(now_s=time.monotonic(), **arguments)
+            return {}
         if op == "hold_acks":
-            self._holds = bool(arguments["on"])
-            if not self._holds:
-                self._send(self._book.acks())
+            self._conduct = conduct("silent" if arguments["on"] else "well", time.monotonic())
+            if not arguments["on"]:
+                self._say(acknowledge(self._book.acks()))
             return {}
         if op == "forget":
             self._book.forget()
             return {}
-        raise ControlError(f"no operation {op!r}: there are events, stats, close_alarm, hold_acks, forget")
+        raise ControlError(f"no operation {op!r}: there are events, stats, close_alarm, behave, hold_acks, forget")
 
     def _stats(self) -> dict[str, Any]:
         lanes = self._book.lanes()

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hil.resources import control
@@ -316,6 +316,7 @@ def publication(topic: bytes, identifier: int, payload: bytes, qos: int = 1) -> 
             return bytes([0x30 | qos << 1]) + digits + body
 
 
+@example([b"x" * 3_000_000], [2, 1])
 @given(st.lists(st.binary(max_size=40_000), min_size=1, max_size=5), st.lists(st.integers(1, 30_000), max_size=20))
 def test_packets_are_whole_however_they_were_cut(payloads: list[bytes], cuts: list[int]) -> None:
     packets = [publication(b"t", number + 1, payload) for number, payload in enumerate(payloads)]
