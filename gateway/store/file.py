@@ -5,6 +5,7 @@ Belongs to the store thread. Where the file cannot be opened every use fails, an
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from gateway.store.errors import StoreError, StoreNewer, is_corrupt, is_disk, is_full, is_outside, translate
 from gateway.store.ledger import Ledger
@@ -14,7 +15,13 @@ from gateway.store.volume import Volume
 
 CHECKPOINT_FSYNCS = 3  # the journal, the database, and the journal's new head (https://www.sqlite.org/wal.html)
 
-Tell = Callable[[str, str], None]
+Over = Callable[[], bool]
+
+
+class Tell(Protocol):
+    """Hears of what happened to the file; `over` tells later whether that is past, None if it is told for good."""
+
+    def __call__(self, reason: str, cure: str, over: Over | None = None) -> None: ...
 
 
 class DatabaseFile:
@@ -99,7 +106,7 @@ class DatabaseFile:
         if not is_full(error) or not self.volume.release(last=departing):
             return False
         self._fault("no space was left on the disk: a reserve is used up",
-                    "free space on the disk that holds state_dir")
+                    "free space on the disk that holds state_dir", self.volume.has_reserves)
         self.checkpoint()
         return True
 

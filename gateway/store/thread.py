@@ -16,7 +16,7 @@ from typing import Any
 
 from gateway.model.event import Lane
 from gateway.store.errors import StoreClosed, StoreError, is_corrupt, is_outside, translate
-from gateway.store.file import DatabaseFile
+from gateway.store.file import DatabaseFile, Over
 from gateway.store.ledger import LaneCount, Ledger
 from gateway.store.retention import Limits, Usage, decide
 from gateway.store.volume import Writes, written_bytes
@@ -69,6 +69,7 @@ class StoreThread:
                  ) -> None:
         self.snapshot = Snapshot("", {lane: LaneCount(0, None) for lane in Lane})
         self.faults: tuple[Fault, ...] = ()
+        self._passing: dict[Fault, Over] = {}
         self.trouble: StoreError | None = None
         self._limits = limits
         self._loop = loop
@@ -105,11 +106,13 @@ class StoreThread:
         self._jobs.put(None)
         await asyncio.shield(self._ended)
 
-    def fault(self, reason: str, cure: str) -> None:
-        """Tell people; once, however often it happens, and no more than FAULTS."""
+    def fault(self, reason: str, cure: str, over: Over | None = None) -> None:
+        """Tell people, until it is `over`; once, however often it happens, and no more than FAULTS."""
         found = Fault(reason, cure)
         if found not in self.faults:
             self.faults = (*self.faults, found)[-FAULTS:]
+        if over is not None:
+            self._passing[found] = over
 
     def _run(self) -> None:
         self._opened_bytes = self._journal_from_bytes = written_bytes()
@@ -179,6 +182,9 @@ class StoreThread:
         if idle:
             self._file.volume.keep_reserves()
             self._look()
+            past = {fault for fault, over in self._passing.items() if over()}
+            self._passing = {fault: over for fault, over in self._passing.items() if fault not in past}
+            self.faults = tuple(fault for fault in self.faults if fault not in past)
 
     def _let_go(self) -> None:
         """Delete what is settled and did not go along with a commit."""
@@ -218,7 +224,8 @@ class StoreThread:
             self._cutting = False  # the disk refuses: no use in hurrying
             return
         self._given_up += went
-        self.fault(f"{cut.reason}: the oldest {cut.lane.name.lower()} was given up", cut.cure)
+        self.fault(f"{cut.reason}: the oldest {cut.lane.name.lower()} was given up", cut.cure,
+                   lambda: not self.snapshot.counts[cut.lane].waiting)
         self._loop.call_soon_threadsafe(self._appended)
 
     def _look(self) -> None:

@@ -39,6 +39,10 @@ class Volume:
             return None
         return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
+    def has_reserves(self) -> bool:
+        """Tell whether both are there."""
+        return all((self._folder / name).exists() for name in RESERVES)
+
     def keep_reserves(self) -> None:
         """Make what is missing of them where there is plenty of space, the last first."""
         for reserve in reversed([self._folder / name for name in RESERVES]):

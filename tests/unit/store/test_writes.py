@@ -164,7 +164,9 @@ def fill_up(path: Path) -> None:
     os.close(handle)
 
 
-async def test_on_a_disk_that_others_filled_the_reserve_takes_alarms_and_lets_settled_rows_go(small_disk: Path) -> None:
+async def test_on_a_disk_that_others_filled_the_reserve_takes_alarms_and_lets_settled_rows_go(
+        small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.store.thread.LOOK_S", 0.05)
     store = await Store.open(small_disk, LATE)
     reserves = [small_disk / name for name in RESERVES]
     assert [reserve.stat().st_size for reserve in reserves] == [2**20, 2**20]
@@ -175,9 +177,11 @@ async def test_on_a_disk_that_others_filled_the_reserve_takes_alarms_and_lets_se
     await store.append([event("sos2", Lane.ALARM)], alarm("sos2"))
     assert store.counts()[Lane.EVENT].waiting <= 100
     assert [alarm.id for alarm in await store.open_alarms()] == ["sos", "sos2"]
+    assert any("reserve is used up" in fault.reason for fault in store.faults())
     (small_disk / "ballast").unlink()
-    await store.close()
-    store = await Store.open(small_disk, LATE)
+    async with asyncio.timeout(10):
+        while any("reserve" in fault.reason for fault in store.faults()):
+            await asyncio.sleep(0.01)
     assert all(reserve.exists() for reserve in reserves)
     await store.close()
 
