@@ -13,6 +13,7 @@ class Sessions:
         self._session: MemorySession | None = None
         self._highest: dict[tuple[str, str], int] = {}
         self._hurry: dict[str, int] = {}
+        self.departed_ids: set[str] = set()
 
     def must_hurry(self, alarms: set[str]) -> None:
         """These were accepted now; nothing keeps them from departing."""
@@ -32,6 +33,7 @@ class Sessions:
             before = max(self._highest.get(key, 0), arrival.settled)
             assert (arrival.first or arrival.seq) <= before + 1, f"{arrival.lane} {arrival.seq} after {before}"
             self._highest[key] = max(before, arrival.seq)
+            self.departed_ids.add(arrival.id)
             self._hurry.pop(arrival.id, None)
         if arrivals[0].lane != "alarm":
             self._hurry = {event_id: count + 1 for event_id, count in self._hurry.items()}

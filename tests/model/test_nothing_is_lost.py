@@ -13,6 +13,8 @@ import sqlite3
 import tempfile
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from gateway.model.event import Event, EventType, Lane
 from gateway.model.finding import Finding, FindingKind
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Limits, Store
-from gateway.sync.window import PER_LANE
+from gateway.sync.window import PER_LANE, RESERVED
 from tests.model.flat import Flat, copy, turn
 from tests.model.ledger import Reference
 from tests.model.link import MemoryBroker
@@ -45,10 +47,28 @@ GATEWAY = "flat-12"
 TYPES = {Lane.ALARM: EventType.ALARM_RAISED, Lane.EVENT: EventType.SENSOR_CHANGED,
          Lane.TELEMETRY: EventType.VITALS_SUMMARY}
 ALL = 1_000_000
+TURNS = 12  # of the loop, from a wake to the departure of what it read
+DRAINED_S = 45  # a pause before the next connection, half of CALM_CAP_S here, or a round of ANSWER_S; and some
+STEP_S = 3
 MEMORY = Path("/dev/shm")  # a kill loses nothing that was written: no test here needs a disk
 
 lanes = st.sampled_from(Lane)
 some = st.integers(1, 12)
+
+
+class Accident(Enum):
+    LINK_CUT = auto()  # and back at once
+    LINK_GONE = auto()
+    ACKS_LOST = auto()
+    TOPIC_REFUSED = auto()
+    BROKER_FORGETS = auto()
+    CITY_KILLED = auto()
+    CITY_FORGETS = auto()
+    DISK_SILENT = auto()
+    DISK_SMALL = auto()
+    FILE_DAMAGED = auto()
+    FILE_PUT_BACK = auto()
+    RESTART = auto()
 
 
 class Machine(RuleBasedStateMachine):
@@ -79,7 +99,7 @@ class Machine(RuleBasedStateMachine):
         self.do(self.flat.start(self.limits))
         self.began = True
 
-    # What happens in the flat
+    # What people and sensors do
 
     @rule(chosen=st.lists(lanes, min_size=1, max_size=6))
     def append(self, chosen: list[Lane]) -> None:
@@ -93,84 +113,22 @@ class Machine(RuleBasedStateMachine):
     def raise_an_alarm(self) -> None:
         event = self.event(Lane.ALARM)
         finding = Finding(FindingKind.SOS, "pendant", event.at, 1.0, "pressed")
+        departs_at_once = self.nothing_keeps_an_alarm()
         self.accept([event], Alarm(event.id, AlarmState.RAISED, finding, event.at))
+        if departs_at_once:
+            self.do(turn(TURNS))
+            assert event.id in self.sessions.departed_ids, "an alarm waits though nothing keeps it"
 
-    @rule(lane=lanes, saved=st.booleans())
-    def the_disk_refuses_and_the_uplink_sends_from_memory(self, lane: Lane, saved: bool) -> None:
-        event = self.event(lane)
-        self.reference.handed_in([event])
-        self.reference.in_memory.add(event.id)
-        self.do(self.offer(event))
-        if saved:
-            self.accept_handed_in([event])
-
-    @rule(step_s=st.sampled_from([-1e9, -3600.0, -1.0, 1.0, 86400.0, 1e9]), quality=st.sampled_from(ClockQuality))
-    def the_clock_is_set(self, step_s: float, quality: ClockQuality) -> None:
-        self.wall_s, self.quality = max(0.0, self.wall_s + step_s), quality
-
-    @rule(in_time=st.booleans(), chosen=st.lists(lanes, max_size=4))
-    def the_gateway_is_killed(self, in_time: bool, chosen: list[Lane]) -> None:
-        """While it appends, or not; nobody is told whether that was in time."""
-        self.leave()
+    @rule(chosen=st.lists(lanes, min_size=1, max_size=3), saved=st.booleans())
+    def the_disk_refuses_and_the_uplink_sends_from_memory(self, chosen: list[Lane], saved: bool) -> None:
         events = [self.event(lane) for lane in chosen]
         self.reference.handed_in(events)
-        if not in_time:
-            self.flat.disk.hold()
-        self.do(self.append_and_kill(events))
+        self.reference.in_memory |= {event.id for event in events}
+        self.do(self.offer(events))
+        if saved:
+            self.accept_handed_in(events)
 
-    @precondition(lambda self: not self.held)
-    @rule()
-    def the_disk_says_nothing(self) -> None:
-        self.held = True
-        self.flat.disk.hold()
-
-    @precondition(lambda self: self.held)
-    @rule()
-    def the_disk_answers(self) -> None:
-        self.held = False
-        self.flat.disk.release()
-        self.do(turn(1))
-
-    @precondition(lambda self: not self.held)
-    @rule()
-    def a_copy_of_the_file_is_made(self) -> None:
-        self.backup = self.folder / "backup", set(self.reference.accepted)
-        copy(self.flat.place, self.backup[0])
-
-    @precondition(lambda self: self.backup)
-    @rule()
-    def the_copy_is_put_back(self) -> None:
-        """What it does not hold is lost with the file; the numbers are given a second time."""
-        assert self.backup is not None
-        place, held = self.backup
-        self.leave()
-        self.put_back = True
-        self.reference.muddled.add(self.flat.store.epoch)
-        self.reference.excused |= self.reference.accepted - held - self.town.events().keys()
-        self.do(self.flat.kill(self.limits, damage=lambda new: copy(place, new)))
-
-    @rule()
-    def the_gateway_is_restarted(self) -> None:
-        self.leave()
-        self.do(self.flat.restart(self.limits))
-
-    @rule(small=st.booleans())
-    def the_disk_gets_small_or_large(self, small: bool) -> None:
-        self.leave()
-        self.limits = Limits(max_bytes=1 if small else 1e9, telemetry_delay_s=self.limits.telemetry_delay_s)
-        self.do(self.flat.restart(self.limits))
-
-    @rule()
-    def the_file_is_damaged(self) -> None:
-        """An index page only: every alarm can still be read, and is taken over; the rest may be lost."""
-        self.leave()
-        self.reference.excused |= {
-            event_id for event_id in self.reference.accepted - self.town.events().keys()
-            if self.reference.events[event_id].lane is not Lane.ALARM}
-        self.do(self.flat.kill(self.limits, damage=damage))
-        assert len(self.flat.store.faults()) == 2, "set aside, and taken over from it"
-
-    # What happens on the link
+    # What moves by itself
 
     @rule(count=some)
     def the_loop_turns(self, count: int) -> None:
@@ -185,68 +143,96 @@ class Machine(RuleBasedStateMachine):
         for _ in range(times):
             self.flow()
 
-    @rule(count=some)
-    def the_broker_takes(self, count: int) -> None:
-        self.broker.take(count)
-        self.do(turn(1))
-
-    @rule(count=some)
-    def the_broker_answers(self, count: int) -> None:
-        self.broker.answer(count)
+    @rule(taken=some, answered=some)
+    def the_broker_takes(self, taken: int, answered: int) -> None:
+        self.broker.take(taken)
+        self.broker.answer(answered)
         self.do(turn(3))
 
-    @rule(lane=lanes, count=some, again=st.booleans())
-    def the_broker_delivers(self, lane: Lane, count: int, again: bool) -> None:
+    @rule(lane=lanes, count=some, again=st.booleans(), committed=some)
+    def the_city_takes(self, lane: Lane, count: int, again: bool, committed: int) -> None:
         topic = self.topic(lane)
         self.town.inbox += [(topic, payload) for payload in self.broker.deliver(topic, count, again)]
+        self.town.commit(committed)
 
-    @rule(count=some)
-    def the_broker_hands_over(self, count: int) -> None:
-        self.broker.hand_over(count)
+    @rule(sent=some, handed_over=some)
+    def the_city_acknowledges(self, sent: int, handed_over: int) -> None:
+        self.town.send(sent)
+        self.broker.hand_over(handed_over)
         self.do(turn(3))
+
+    @rule(which=st.integers(0, 1000))
+    def an_old_acknowledgement_comes(self, which: int) -> None:
+        self.town.repeat(which)
+
+    # What goes wrong
+
+    @rule(in_time=st.booleans(), chosen=st.lists(lanes, max_size=4))
+    def the_gateway_is_killed(self, in_time: bool, chosen: list[Lane]) -> None:
+        """While it appends, or not; nobody is told whether that was in time."""
+        self.leave()
+        events = [self.event(lane) for lane in chosen]
+        self.reference.handed_in(events)
+        if not in_time:
+            self.flat.disk.hold()
+        self.do(self.append_and_kill(events))
 
     @rule(lane=lanes, count=some)
     def the_broker_loses(self, lane: Lane, count: int) -> None:
         """Some of what it acknowledged, for want of room (mosquitto.conf(5), max_queued_messages)."""
+        self.broker.take(count)
         self.broker.deliver(self.topic(lane), count)
 
-    @rule(lane=lanes)
-    def the_broker_refuses_a_topic(self, lane: Lane) -> None:
-        self.broker.refused ^= {self.topic(lane)}
+    @rule(lane=lanes, accident=st.sampled_from(Accident))
+    def an_accident_happens(self, accident: Accident, lane: Lane) -> None:
+        match accident:
+            case Accident.LINK_CUT:
+                self.broker.cut()
+            case Accident.LINK_GONE:
+                self.broker.reachable = False
+                self.broker.cut()
+            case Accident.ACKS_LOST:
+                self.broker.down.clear()
+            case Accident.TOPIC_REFUSED:
+                self.broker.refused.add(self.topic(lane))
+            case Accident.BROKER_FORGETS:
+                self.broker.forget()
+            case Accident.CITY_KILLED:
+                self.town.kill()
+            case Accident.CITY_FORGETS:
+                self.the_city_forgets()
+            case Accident.DISK_SILENT:
+                self.held = True
+                self.flat.disk.hold()
+            case Accident.DISK_SMALL:
+                self.restart(max_bytes=1)
+            case Accident.FILE_DAMAGED:
+                self.the_file_is_damaged()
+            case Accident.FILE_PUT_BACK:
+                self.the_file_is_put_back()
+            case Accident.RESTART:
+                self.restart(self.limits.max_bytes)
+
+    @rule(step_s=st.sampled_from([-1e9, -3600.0, -1.0, 1.0, 86400.0, 1e9]), quality=st.sampled_from(ClockQuality))
+    def the_clock_is_set(self, step_s: float, quality: ClockQuality) -> None:
+        self.wall_s, self.quality = max(0.0, self.wall_s + step_s), quality
 
     @rule()
-    def the_broker_forgets_all(self) -> None:
-        self.broker.forget()
+    def all_is_well_again(self) -> None:
+        self.broker.reachable, self.broker.refused = True, set()
+        if self.held:
+            self.held = False
+            self.flat.disk.release()
+        if self.limits.max_bytes == 1:
+            self.restart(max_bytes=1e9)
 
+    @precondition(lambda self: not self.held)
     @rule()
-    def acknowledgements_get_lost(self) -> None:
-        self.broker.down.clear()
+    def a_copy_of_the_file_is_made(self) -> None:
+        self.backup = self.folder / "backup", set(self.reference.accepted)
+        copy(self.flat.place, self.backup[0])
 
-    @rule(back=st.booleans())
-    def the_link_is_cut(self, back: bool) -> None:
-        self.broker.reachable = back
-        self.broker.cut()
-
-    # What happens in the city
-
-    @rule(count=some)
-    def the_city_commits(self, count: int) -> None:
-        self.town.commit(count)
-
-    @rule(count=some)
-    def the_city_acknowledges(self, count: int) -> None:
-        self.town.send(count)
-
-    @rule(which=st.integers(0, 1000))
-    def the_city_acknowledges_again(self, which: int) -> None:
-        self.town.repeat(which)
-
-    @rule()
-    def the_city_is_killed(self) -> None:
-        self.town.kill()
-
-    @rule()
-    def the_city_forgets_everything(self) -> None:
+    def the_city_forgets(self) -> None:
         """What it had acknowledged is its own loss."""
         self.reference.look([], self.town.events())
         acknowledged = {(ack.epoch, ack.lane): ack.upto for ack in self.town.book.acks()}
@@ -254,6 +240,31 @@ class Machine(RuleBasedStateMachine):
             event_id for (epoch, lane, seq), event_id in self.reference.stood.items()
             if seq <= acknowledged.get((epoch, lane.name.lower()), 0) and event_id in self.reference.committed}
         self.town.book.forget()
+
+    def the_file_is_damaged(self) -> None:
+        """An index page only: every alarm can still be read, and is taken over; the rest may be lost."""
+        self.leave()
+        self.reference.excused |= {
+            event_id for event_id in self.reference.accepted - self.town.events().keys()
+            if self.reference.events[event_id].lane is not Lane.ALARM}
+        self.do(self.flat.kill(self.limits, damage=damage))
+        assert len(self.flat.store.faults()) >= 2, "set aside, and taken over from it"
+
+    def the_file_is_put_back(self) -> None:
+        """By an old copy. What it does not hold is lost with the file; the numbers are given a second time."""
+        if self.backup is None:
+            return
+        place, held = self.backup
+        self.leave()
+        self.put_back = True
+        self.reference.muddled.add(self.flat.store.epoch)
+        self.reference.excused |= self.reference.accepted - held - self.town.events().keys()
+        self.do(self.flat.kill(self.limits, damage=lambda new: copy(place, new)))
+
+    def restart(self, max_bytes: float) -> None:
+        self.leave()
+        self.limits = replace(self.limits, max_bytes=max_bytes)
+        self.do(self.flat.restart(self.limits))
 
     # What must be so at every moment
 
@@ -282,18 +293,16 @@ class Machine(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def all_heals_and_drains(self) -> None:
-        if self.held:
-            self.the_disk_answers()
-        self.broker.reachable, self.broker.refused = True, set()
+        self.all_is_well_again()
         self.do(self.flat.store.save_detector("model", b""))
         self.harvest()
         assert not self.pending
-        for _ in range(60):
+        for _ in range(DRAINED_S // STEP_S):
             if not self.do(self.flat.rows()) and not self.flat.uplink.health()["in_memory_only"]:
                 break
             while self.flow():
                 pass
-            self.do(asyncio.sleep(3.0))
+            self.do(asyncio.sleep(STEP_S))
         self.nothing_is_lost()
         assert self.flat.uplink.health()["waiting"] == {"alarm": 0, "event": 0, "telemetry": 0}, "it does not drain"
         assert self.reference.in_memory - self.reference.committed == set(), "lost from memory"
@@ -343,8 +352,8 @@ class Machine(RuleBasedStateMachine):
         self.reference.in_memory.clear()
         self.held = False
 
-    async def offer(self, event: Event) -> None:
-        self.flat.uplink.offer([event])
+    async def offer(self, events: Sequence[Event]) -> None:
+        self.flat.uplink.offer(events)
 
     async def append_now(self, events: Sequence[Event], alarm: Alarm | None) -> None:
         backlog = self.flat.store.counts()[Lane.ALARM].waiting
@@ -359,9 +368,15 @@ class Machine(RuleBasedStateMachine):
         appending.cancel()
         await self.flat.kill(self.limits)
 
+    def nothing_keeps_an_alarm(self) -> bool:
+        """There is a session, room in its window and among its slots, and a disk."""
+        health = self.flat.uplink.health()
+        return (self.broker.session is not None and health["state"] == "connected" and not self.held
+                and not self.broker.refused and health["waiting"]["alarm"] < RESERVED)
+
     def flow(self) -> bool:
         """Let everything go its way once; tell whether there was anything."""
-        self.do(turn(3))
+        self.do(turn(TURNS))
         moves = bool(self.broker.sent or self.broker.pubacks or self.broker.down or any(self.broker.queued.values()))
         self.broker.take(ALL)
         self.broker.answer(ALL)
@@ -371,7 +386,7 @@ class Machine(RuleBasedStateMachine):
         self.town.commit(ALL)
         self.town.send(ALL)
         self.broker.hand_over(ALL)
-        self.do(turn(3))
+        self.do(turn(TURNS))
         return moves
 
 
