@@ -18,6 +18,7 @@ from gateway.ops.notify import notify
 from gateway.ops.status import Fault
 from gateway.ops.tail import Fact, Tail
 from gateway.ops.watchdog import feed
+from gateway.runtime.chronicle import Chronicle
 from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors, Draft
 from gateway.runtime.fleet import Fleet
@@ -43,6 +44,7 @@ class Daemon:
     def __init__(self, config: Config, problems: list[str], registry: Registry, store: Store, voice: Voice) -> None:
         self.config, self.problems, self.registry, self.store, self.voice = config, problems, registry, store, voice
         self.clock = Clock.of_this_boot()
+        self.chronicle = Chronicle(store, self.clock)
         self.started_mono_s = self.clock.mono_s()
         self.tail = Tail()
         self.detector_faults: dict[str, Fault] = {}
@@ -50,10 +52,10 @@ class Daemon:
         self.uplink = Uplink(store, config.city, config.gateway.id, now=self.clock.stamp, rng=random.random,
                              on_sent=lambda ids: self.pipeline.sent(ids),
                              on_received=lambda ids: self.pipeline.received(ids),
-                             on_command=lambda command: self.pipeline.obey(command))
+                             on_command=lambda command: self.pipeline.obey(command), boots=self.chronicle.boots)
         outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()))
         self.pipeline = Pipeline(self.clock, store, Detectors(config.detect, self._detector_failed), rules(config),
-                                 outlets, lambda: self.fleet.statuses())
+                                 outlets, lambda: self.fleet.statuses(), self.chronicle.save)
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)
         self.fleet = Fleet(config, registry, means, self._spawn if config.gateway.spawn_hosts else None,
                            self.pipeline.fault)
@@ -66,7 +68,8 @@ class Daemon:
                 group.create_task(self.pipeline.run(), name="pipeline")
                 group.create_task(self.fleet.run(self._ready), name="fleet")
                 group.create_task(feed(lambda: self.pipeline.progress, self._state), name="watchdog")
-                parts = {"uplink": self.uplink.run, "control": control.run, "looks": self._look}
+                parts = {"uplink": self.uplink.run, "control": control.run, "looks": self._look,
+                         "chronicle": self.chronicle.run}
                 for name, part in parts.items():
                     group.create_task(kept(name, part, self.pipeline.fault), name=name)
         finally:

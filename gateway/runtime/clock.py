@@ -2,15 +2,18 @@
 
 import ctypes
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.model.time import ClockQuality, Stamp
+from gateway.model.time import MOVED_S, ClockQuality, Stamp
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")  # systemd-timesyncd.service(8), "Files"
 _EARLIEST_WALL_S = 1_767_225_600.0  # 2026-01-01: no gateway ran before; an earlier clock was never set
 _STA_UNSYNC = 0x0040  # adjtimex(2)
+_TOGETHER_S = 0.01  # two clocks read within this belong together
+_TRIES = 3
 
 
 class _Timex(ctypes.Structure):
@@ -29,19 +32,47 @@ def kernel_synced() -> bool:
     return result >= 0 and not timex.status & _STA_UNSYNC
 
 
-def judge(wall_s: float, kernel: bool, timesyncd: bool) -> ClockQuality:
-    """Name the quality of a wall time from what the kernel and timesyncd say."""
-    if kernel or timesyncd:
+def timesyncd_mark() -> int | None:
+    """Return when systemd-timesyncd last touched its mark, which it does at every answer of a server; None if never."""
+    try:
+        return _TIMESYNCD_MARK.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def judge(wall_s: float, synced: bool) -> ClockQuality:
+    """Name the quality of a wall time."""
+    if synced:
         return ClockQuality.SYNCED
     return ClockQuality.RESTORED if wall_s >= _EARLIEST_WALL_S else ClockQuality.UNSET
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The wall clock was set, by `by_s`, not long before `mono_s`."""
+
+    mono_s: float
+    by_s: float
+
+
 @dataclass
 class Clock:
-    """Stamps moments. A bench or a test puts its own functions in place of the machine's."""
+    """Stamps moments. `kernel` and `mark` vouch for the wall clock; a bench puts its own sources in their places.
+
+    A step that nobody vouched for takes the quality SYNCED away: the kernel forgets that it was synced when somebody
+    sets its clock, and a mark of timesyncd that is older than the step says nothing of it.
+    """
 
     boot_id: str
     quality: ClockQuality = ClockQuality.UNSET
+    wall: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    kernel: Callable[[], bool] = kernel_synced
+    mark: Callable[[], int | None] = timesyncd_mark
+    step: Step | None = None  # the last one
+    _ahead_s: float | None = field(default=None, repr=False)  # of the wall clock, when last looked at
+    _mark: int | None = field(default=None, repr=False)
+    _distrusted: int | None = field(default=None, repr=False)
 
     @classmethod
     def of_this_boot(cls) -> "Clock":
@@ -51,13 +82,38 @@ class Clock:
 
     def look(self) -> None:
         """Judge the wall clock anew; the daemon does it every few seconds, off the event loop."""
-        self.quality = judge(time.time(), kernel_synced(), _TIMESYNCD_MARK.exists())
+        mono_s, wall_s = self._read()
+        kernel, mark = self.kernel(), self.mark()
+        ahead_s = wall_s - mono_s
+        if self._stepped(ahead_s):
+            self.step = Step(mono_s, ahead_s - (self._ahead_s or 0.0))
+            if not kernel and mark == self._mark:
+                self._distrusted = mark
+        quality = judge(wall_s, kernel or (mark is not None and mark != self._distrusted))
+        if quality is ClockQuality.SYNCED:
+            self._ahead_s, self.quality = ahead_s, quality  # in this order: stamp() runs beside this
+        else:
+            self.quality, self._ahead_s = quality, ahead_s
+        self._mark = mark
 
     def mono_s(self) -> float:
-        return time.monotonic()
+        return self.monotonic()
 
     def stamp(self, mono_s: float | None = None) -> Stamp:
         """Stamp the moment `mono_s` of this boot, by default now."""
-        now_mono_s, wall_s = time.monotonic(), time.time()
+        now_mono_s, wall_s = self._read()
         at_s = now_mono_s if mono_s is None else mono_s
-        return Stamp(self.boot_id, at_s, wall_s - (now_mono_s - at_s), self.quality)
+        quality = judge(wall_s, synced=False) if self._stepped(wall_s - now_mono_s) else self.quality
+        return Stamp(self.boot_id, at_s, wall_s - (now_mono_s - at_s), quality)
+
+    def _stepped(self, ahead_s: float) -> bool:
+        """Tell whether the wall clock was set since it was looked at."""
+        return self._ahead_s is not None and abs(ahead_s - self._ahead_s) > MOVED_S
+
+    def _read(self) -> tuple[float, float]:
+        """Read both clocks at one moment: a process that was held up in between would see a step."""
+        for _ in range(_TRIES):
+            mono_s, wall_s = self.monotonic(), self.wall()
+            if self.monotonic() - mono_s < _TOGETHER_S:
+                break
+        return mono_s, wall_s

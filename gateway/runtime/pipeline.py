@@ -6,7 +6,7 @@ that it is safe (`taken`), and the uplink that there is something to send.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,7 @@ class Outlets:
 
 @dataclass
 class Pipeline:
-    """The daemon's Sink. run() beside everything that calls in."""
+    """The daemon's Sink. run() beside everything that calls in. `note_boot` is called along with save()."""
 
     clock: Clock
     store: Store
@@ -62,6 +62,7 @@ class Pipeline:
     rules: life.Rules
     outlets: Outlets
     statuses: Callable[[], Mapping[str, DeviceStatus]]
+    note_boot: Callable[[], Coroutine[Any, Any, None]] | None = None
     progress: int = 0  # turns of the loop that ended well: the watchdog's food
     refused: int = 0
     heard_mono_s: dict[str, float] = field(default_factory=dict)
@@ -94,10 +95,13 @@ class Pipeline:
 
     async def save(self) -> None:
         """Keep what the detectors must know after a restart; a disk that refuses costs the minutes since the last."""
-        try:
-            await self.store.save_detector(DETECTORS, self.detectors.saved())
-        except StoreError as error:
-            log.warning("detectors not saved reason=%r", error.reason)
+        async with asyncio.TaskGroup() as group:  # side by side, so that one commit serves both
+            if self.note_boot:
+                group.create_task(self.note_boot())
+            try:
+                await self.store.save_detector(DETECTORS, self.detectors.saved())
+            except StoreError as error:
+                log.warning("detectors not saved reason=%r", error.reason)
 
     def show(self) -> None:
         """Let the lights show how the alarms stand; for lights that were just configured."""

@@ -19,7 +19,8 @@ import msgspec
 from gateway.model.alarm import Alarm
 from gateway.model.command import Command
 from gateway.model.event import Event, EventType, Lane
-from gateway.model.time import ClockQuality
+from gateway.model.time import Boot, ClockQuality
+from gateway.store import boots
 from gateway.store.errors import StoreError, StoreNewer
 from gateway.store.ledger import NEVER, UNDECODABLE, Body, LaneCount, Ledger, RawRow
 from gateway.store.retention import Limits
@@ -151,6 +152,15 @@ class Store:
         """Return what a detector saved last, None where it never did."""
         body: bytes | None = await self._thread.submit(lambda ledger: ledger.detector(name))
         return body
+
+    async def note_boot(self, boot: Boot) -> None:
+        """Commit what is known of the clock in a boot."""
+        await self._thread.submit(lambda ledger: boots.note(ledger.connection, boot), writes=True)
+
+    async def boots(self) -> list[Boot]:
+        """Return the chronicle of boots, oldest first."""
+        found: list[Boot] = await self._thread.submit(lambda ledger: boots.read(ledger.connection))
+        return found
 
     async def accept_command(self, command: Command, receipt: Event | None = None) -> bool:
         """Commit a command, and with it the event that tells the city so; False where it was accepted before."""

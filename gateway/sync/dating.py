@@ -1,17 +1,17 @@
 """Dating: the wall time of a stamp, as far as the chronicle of boots lets it be known, and how far that is.
 
-The boot of the stamp                      its date
-was synced at any time                     began + monotonic time, SYNCED. A clock that was set meanwhile changes nothing
-lies between two boots of known times      after the end of the one before, before the beginning of the one after, both
-                                           moved by the durations in between: the middle, ESTIMATED
-has a restored clock and a known boot      the restored clock stands for the boot before it: the middle, RESTORED. It is
-after it alone                             as good as what was restored, no better
-has a known boot on one side alone         that bound, ESTIMATED, or the restored clock where it is later, RESTORED; the
-                                           other side is not known, and `bound` says so
-has nothing of that                        none, UNSET
+The boot of the stamp                   its date
+was synced at any time                  began + monotonic time, SYNCED, whatever was done to the clock since
+lies between two boots of known times   after the end of the one before, before the beginning of the one after, both
+                                        moved by the durations in between: the middle, ESTIMATED
+has a known boot after it alone         the restored clock, if there is one, stands for the boot before: the middle,
+                                        RESTORED, as good as what was restored and no better
+has a known boot on one side alone      that bound, ESTIMATED, or the restored clock where it is later, RESTORED; nobody
+                                        knows the other side, and `bound` says so
+has nothing of that                     none, UNSET
 
-Within a boot all dates come from one line over its monotonic time, so their order never turns. Durations are lower
-bounds: what a boot ran after its last note only makes the estimate later than the truth allows for, never tighter.
+Within a boot all dates come from one line over its monotonic time, so their order never turns. What a boot ran after
+its last note makes the span wider than it must be, never too narrow.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ from gateway.model.time import MOVED_S, Boot, ClockQuality, Stamp, seen
 
 DRIFT = 100e-6
 """How far CLOCK_MONOTONIC runs from the truth while no server steers it. Quartz for such boards is sold within 20 to 50
-ppm at 25 degrees, and temperature and age take as much again; the kernel steers five times as much at most (adjtimex(2):
-a frequency of 500 ppm)."""
+ppm at 25 degrees; temperature and age take as much again. The kernel itself steers by 500 ppm at most (adjtimex(2)).
+"""
 
 SYNC_S = MOVED_S + 0.5
 """How far a synced clock may be off: by a move too small to be noted, and by what the kernel still has to slew away

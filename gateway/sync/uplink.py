@@ -138,7 +138,7 @@ class Uplink:
             await self._pause(pause_s(max(attempt - 1, 0), self._alarm_waits(), self._rng()))
 
     async def _converse(self, singly: bool) -> None:
-        check_dates = self._now().quality is not ClockQuality.UNSET
+        check_dates = self._now().quality is ClockQuality.SYNCED
         async with self._connect(self._city, self._gateway, check_dates, self._version, self._connack_s) as link:
             await link.subscribe(wire.ack_topic(self._gateway), wire.command_topic(self._gateway))
             talk = Conversation(self._means, link, self._ear.hear, singly)
