@@ -166,6 +166,7 @@ class Flat:
     received: list[str]
     commands: list[Command]
     changed: asyncio.Event
+    received_s: dict[str, float]  # CLOCK_MONOTONIC at which it was told of each first
 
     async def until(self, done: Callable[[], bool], timeout_s: float = 20.0) -> None:
         """Wait until `done`, looked at whenever the uplink tells something and now and then besides."""
@@ -189,9 +190,14 @@ async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, connac
     city_settings = City(**({"host": HOST, "port": broker_port, "tls": False} | settings))
     sent: list[str] = []
     received: list[str] = []
+    received_s: dict[str, float] = {}
     commands: list[Command] = []
     changed = asyncio.Event()
     clock = clock or FlatClock()
+
+    def told_received(ids: Any) -> None:
+        received_s.update({event_id: time.monotonic() for event_id in ids if event_id not in received_s})
+        tell(received)(ids)
 
     def tell(told: list[str]) -> Callable[[Any], None]:
         def told_of(ids: Any) -> None:
@@ -207,10 +213,10 @@ async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, connac
     store = await Store.open(folder, limits)
     try:
         uplink = Uplink(store, city_settings, GATEWAY, now=clock.now, rng=random.random, on_sent=tell(sent),
-                        on_received=tell(received), on_command=obey, answer_s=answer_s, connack_s=connack_s)
+                        on_received=told_received, on_command=obey, answer_s=answer_s, connack_s=connack_s)
         running = asyncio.create_task(uplink.run())
         try:
-            yield Flat(store, uplink, clock, sent, received, commands, changed)
+            yield Flat(store, uplink, clock, sent, received, commands, changed, received_s)
         finally:
             assert not running.done() or running.cancelled(), running.exception()
             running.cancel()

@@ -1,0 +1,80 @@
+"""Whatever the city does, what was accepted reaches it once, and `received` is told of what it has committed alone."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from gateway.model.event import Lane
+from hil.cloud.ledger import Book
+from tests.system.broker import CityHandle, Flat, Mosquitto, city, event, flat, mosquitto, numbered
+
+ANSWER_S = 0.4
+IDS = ["alarm", *(f"e{n}" for n in range(40)), *(f"t{n}" for n in range(40))]
+
+
+@asynccontextmanager
+async def town(folder: Path, *extra: str) -> AsyncIterator[tuple[Mosquitto, CityHandle, Flat]]:
+    async with mosquitto(folder) as broker, city(folder, broker.port, *extra) as there, \
+            flat(folder / "state", broker.port, answer_s=ANSWER_S) as home:
+        yield broker, there, home
+
+
+async def accept(home: Flat) -> None:
+    """All lanes, the alarm last."""
+    await home.store.append(list(numbered("t", 40, Lane.TELEMETRY)))
+    await home.store.append(list(numbered("e", 40)))
+    await home.store.append([event("alarm", Lane.ALARM)])
+
+
+async def all_is_well(home: Flat, there: CityHandle, by_number: bool = False) -> None:
+    """Everything is settled and told once, after the city's commit; the city has each event once and in order."""
+    await home.until(lambda: sum(count.waiting for count in home.store.counts().values()) == 0)
+    await home.until_state("connected")
+    assert sorted(home.received) == sorted(IDS)
+    events = (await there("events"))["events"]
+    assert all(home.received_s[found["id"]] >= found["committed_mono_s"] for found in events)
+    if by_number:
+        events.sort(key=lambda found: str(found["sequence"]))
+    for lane in Lane:
+        of_lane = [event_id for event_id in IDS if event_id.startswith(lane.name[0].lower())]
+        assert [found["id"] for found in events if found["lane"] == lane.name.lower()] == of_lane
+    stats = await there("stats")
+    assert (stats["gaps"], stats["conflicts"]) == (0, 0)
+
+
+@pytest.mark.parametrize("behaviour", [
+    "late after_s=0.3", "late after_s=1.0", "double copies=3", "reorder", "silent for_s=1.0",
+    "silent lane=alarm for_s=1.0", "refuse id=e7 for_s=1.0", "refuse id=alarm for_s=1.0", "forget times=1",
+    "wrong what=id times=1", "wrong what=number times=2", "wrong what=epoch times=2", "wrong what=garbage times=2",
+])
+async def test_a_city_that_behaves_badly_for_a_while_gets_everything_once(tmp_path: Path, behaviour: str) -> None:
+    async with town(tmp_path, "--behave", behaviour) as (_, there, home):
+        await accept(home)
+        # What such a city did not keep at first comes again after what stood behind it.
+        await all_is_well(home, there, by_number=behaviour.startswith(("refuse", "forget")))
+        assert home.uplink.health()["reconnects"] <= 3
+
+
+async def has_crashed(there: CityHandle) -> None:
+    with contextlib.suppress(OSError, ValueError):  # nobody listens, or the answer ends in its midst
+        while True:
+            await there("stats")
+
+
+@pytest.mark.parametrize(("before", "kept"), [("commit", []), ("ack", ["alarm"])])
+async def test_a_city_that_crashes_at_its_worst_moment_gets_everything_once(
+        tmp_path: Path, before: str, kept: list[str]) -> None:
+    async with mosquitto(tmp_path) as broker, \
+            flat(tmp_path / "state", broker.port, answer_s=ANSWER_S) as home:
+        async with city(tmp_path, broker.port, "--behave", f"crash before={before}") as there:
+            await home.store.append([event("alarm", Lane.ALARM)])
+            await has_crashed(there)
+        with closing(Book(tmp_path / "city.db")) as book:
+            assert [found["id"] for found in book.events(None, 0)] == kept
+        assert home.received == []
+        await accept(home)
+        async with city(tmp_path, broker.port) as there:
+            await all_is_well(home, there)
