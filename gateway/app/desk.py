@@ -10,8 +10,10 @@ from gateway import __version__
 from gateway.app.daemon import Daemon
 from gateway.app.settings import cut, keep, rules, types
 from gateway.config import ConfigError, read, salvage
+from gateway.model.time import Stamp
 from gateway.ops.control import Refused, Verb
 from gateway.ops.status import Parts, status
+from gateway.runtime.clock import Step
 from gateway.runtime.host import rss_mb
 from gateway.spi import SpiError
 from gateway.store import Writes
@@ -45,7 +47,7 @@ class Desk:
         faults += [{"what": "store", "reason": f.reason, "cure": f.cure} for f in daemon.store.faults()]
         return status(Parts(
             gateway=daemon.config.gateway.id, version=__version__, uptime_s=now.mono_s - daemon.started_mono_s,
-            clock={"wall_s": now.wall_s, "quality": now.quality.value, "boot_id": now.boot_id}, rss_mb=rss_mb(),
+            clock=_clock(now, daemon.clock.step), rss_mb=rss_mb(),
             city=daemon.uplink.health(), store=self._outbox(), devices=self._devices(), buses=daemon.fleet.health(),
             alarms=msgspec.to_builtins(daemon.pipeline.alarms()), voice=daemon.voice.health(),
             faults=faults + list(daemon.detector_faults.values())))
@@ -138,6 +140,12 @@ def _written(writes: Writes, uptime_s: float) -> dict[str, Any]:
     a_day = 86400 / uptime_s if uptime_s >= DAY_FROM_S else None
     return {"bytes": writes.bytes, "bytes_a_day": a_day and round(writes.bytes * a_day),
             "fsyncs": writes.fsyncs, "fsyncs_a_day": a_day and round(writes.fsyncs * a_day)}
+
+
+def _clock(now: Stamp, step: Step | None) -> dict[str, Any]:
+    """How the clock stands, and when it was set last while the daemon ran."""
+    stepped = step and {"by_s": round(step.by_s, 1), "ago_s": round(now.mono_s - step.mono_s, 1)}
+    return {"wall_s": now.wall_s, "quality": now.quality.value, "boot_id": now.boot_id, "stepped": stepped}
 
 
 def _once(verb: Callable[[dict[str, Any]], Any]) -> Verb:

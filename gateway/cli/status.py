@@ -67,6 +67,17 @@ def _written(store: dict[str, Any]) -> str:
     return told + (f"; {store['given_up']} events given up for want of room" if store.get("given_up") else "")
 
 
+def _clock(clock: dict[str, Any]) -> str:
+    """What the clock's quality means for dates, and when it was last set."""
+    from gateway.cli import screen
+
+    told = [] if clock["quality"] == "synced" else ["events are dated when a time server has set the clock"]
+    if stepped := clock.get("stepped"):
+        way = "forward" if stepped["by_s"] > 0 else "back"
+        told.append(f"set {way} by {screen.age(abs(stepped['by_s']))}, {screen.age(stepped['ago_s'])} ago")
+    return "; ".join(told)
+
+
 def _parts(result: dict[str, Any]) -> Any:
     """One line each: the city, the outbox, the clock, the voice and every bus."""
     from gateway.cli import screen
@@ -80,8 +91,7 @@ def _parts(result: dict[str, Any]) -> Any:
     lanes = ", ".join(f"{count} {lane}" for lane, count in waiting.items() if count)
     table.add_row("outbox", screen.state("ok") if not total else f"{total} waiting", lanes)
     table.add_row("disk", screen.state("ok" if not store.get("reason") else "fault"), _written(store))
-    table.add_row("clock", screen.state(result["clock"]["quality"]), "" if result["clock"]["quality"] == "synced" else
-                  "events are dated when a time server has set the clock")
+    table.add_row("clock", screen.state(result["clock"]["quality"]), _clock(result["clock"]))
     table.add_row("voice", screen.state("fault" if voice.get("reason") else "ok"),
                   f"{voice.get('output', '')} {voice.get('language', '')}".strip())
     for name, health in sorted(result["buses"].items()):

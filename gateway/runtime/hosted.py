@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.config import Device
 from gateway.model.device import DeviceState, DeviceStatus
+from gateway.model.reading import Reading
 from gateway.runtime import frames
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.session import Means
@@ -207,7 +208,7 @@ class HostedBus:
     def _handle(self, frame: frames.Frame) -> None:
         match frame:
             case frames.Emit(number=0):
-                self._means.sink.reading(frame.reading)
+                self._means.sink.reading(self._stamped(frame.reading))
             case frames.Emit():
                 self._take(frame)
             case frames.Status():
@@ -234,9 +235,13 @@ class HostedBus:
         if number > self._handled:
             self._handled = number
             pending.add(number)
-            self._means.sink.reading(frame.reading, taken)
+            self._means.sink.reading(self._stamped(frame.reading), taken)
         elif number not in pending:
             taken()
+
+    def _stamped(self, reading: Reading) -> Reading:
+        """The reading with the wall time of this process: a host does not follow what becomes of the clock."""
+        return Reading(reading.device, self._means.clock.stamp(reading.at.mono_s), reading.value)
 
     def _configure(self) -> None:
         devices = [msgspec.to_builtins(device) for device in self._devices.values()]

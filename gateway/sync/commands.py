@@ -8,15 +8,16 @@ a result with that command's id.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from gateway.model.command import Command, CommandResult, Outcome
 from gateway.model.event import Event, EventType, Lane
-from gateway.model.time import ClockQuality, Stamp
+from gateway.model.time import Boot, ClockQuality, Stamp
 from gateway.store import Store, StoreError
+from gateway.sync.dating import Dating, dated
 from gateway.sync.wire import decode_command
 
 log = logging.getLogger(__name__)
@@ -30,9 +31,11 @@ class Commands:
     """The inbox's keeper. `obey` does what a command asks; what it raises is a FAILED result and nothing worse."""
 
     def __init__(self, store: Store, now: Callable[[], Stamp], obey: Obey,
-                 sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+                 sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+                 boots: Callable[[], Sequence[Boot]] = tuple) -> None:
         self._store = store
         self._now = now
+        self._boots = boots
         self._obey = obey
         self._sleep = sleep
         self._accepted: asyncio.Queue[Command] = asyncio.Queue()
@@ -43,7 +46,8 @@ class Commands:
         command = decode_command(payload)
         if await self._store.answer_again(command.id):
             return
-        refusal = _refusal(command, self._now())
+        now = self._now()
+        refusal = _refusal(command, dated(now, now, self._boots()))
         if refusal is not None:
             await self._store.append([self._event(refusal)])
             return
@@ -87,10 +91,10 @@ class Commands:
         return Event(event_id, EventType.COMMAND_RESULT, Lane.EVENT, "gateway", self._now(), data)
 
 
-def _refusal(command: Command, now: Stamp) -> CommandResult | None:
-    """Judge whether it is too late. Without a clock nobody can: then no is the safe answer."""
-    if now.wall_s is None or now.quality is ClockQuality.UNSET:
-        return CommandResult(command.id, Outcome.REJECTED, "the clock is not set, expiry unknown: send it again later")
-    if now.wall_s > command.expires_s:
+def _refusal(command: Command, now: Dating) -> CommandResult | None:
+    """Judge whether it is too late: what is known of now is right or a lower bound. Where nothing is, no is safe."""
+    if now.wall_s is not None and now.wall_s > command.expires_s:
         return CommandResult(command.id, Outcome.EXPIRED, "the command came too late: send a new one")
+    if now.quality not in (ClockQuality.SYNCED, ClockQuality.RESTORED):
+        return CommandResult(command.id, Outcome.REJECTED, "the clock is not set, expiry unknown: send it again later")
     return None

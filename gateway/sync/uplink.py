@@ -53,7 +53,7 @@ class Uplink:
         self._tally = Tally()
         self._volatile = VolatileOutbox()
         self._disk = Disk(store, now)
-        self._commands = Commands(store, now, on_command, sleep)
+        self._commands = Commands(store, now, on_command, sleep, boots)
         self._ear = Ear(gateway, self._disk, self._volatile, self._commands, self._tally, on_received)
         self._means = Means(gateway, now, sleep, answer_s, boots, self._disk, self._volatile, self._tally, on_sent)
         self._hurry = asyncio.Event()
