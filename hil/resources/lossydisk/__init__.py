@@ -12,6 +12,7 @@ fail         `what` read, write or fsync: fails with `error`, `times` often or u
              `suffix`; `full`: no file grows beyond `limit_bytes` of them all; `readonly`: nothing can be changed
 flip         `count` bytes of the file `name` become others, chosen by `seed`
 stats        what was asked of the disk since its start, altogether and by name
+trace        the last calls that were to change something, in their order: `write anju.db-wal`
 heal         the power comes, nothing fails any more
 
 What no model of this kind shows: a controller that lies about a flush, and wear.

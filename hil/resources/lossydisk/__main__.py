@@ -42,7 +42,7 @@ class _Scenario:
         disk = self._disk
         operations: dict[str, Callable[..., dict[str, Any] | None]] = {
             "cut": disk.cut, "arm": disk.arm, "fail": disk.fail, "flip": disk.flip, "heal": disk.heal,
-            "stats": disk.stats}
+            "stats": disk.stats, "trace": disk.trace}
         if op not in operations:
             raise ValueError(f"no operation {op!r}: there are {', '.join(operations)}")
         with self._lock:

@@ -6,7 +6,7 @@ Every method raises OSError with the number that the caller is to see.
 import errno
 import os
 import random
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,6 +15,7 @@ from hil.resources.lossydisk.file import PAGE_BYTES, File
 from hil.resources.lossydisk.tree import ANY, ORDERED, Folder, Node, Tree, as_file, as_folder
 
 FAILING = ("read", "write", "fsync")
+_TRACED = 10_000
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class Disk:
         self._armed: _Armed | None = None
         self._on = True
         self._calls = 0
+        self._trace: deque[str] = deque(maxlen=_TRACED)
         self._counts: dict[str, Counts] = defaultdict(Counts)
         self._folder_fsyncs = 0
 
@@ -106,6 +108,10 @@ class Disk:
         total = {key: sum(counts[key] for counts in by_name.values()) for key in ("writes", "bytes", "fsyncs")}
         return total | {"folder_fsyncs": self._folder_fsyncs, "calls": self._calls, "on": self._on, "files": by_name}
 
+    def trace(self) -> dict[str, Any]:
+        """Return the last calls that were to change something, each with the name that it changes."""
+        return {"calls": list(self._trace)}
+
     # What a file system is asked for
 
     def node(self, path: str | None, handle: int | None) -> Node:
@@ -123,12 +129,12 @@ class Disk:
         if writes and self._faults.readonly:
             raise _error(errno.EROFS)
         if empties and node.content:
-            self._changes()
+            self._changes("resize", node.name)
             node.resize(0)
         return self._handle(node)
 
     def create(self, path: str, mode: int) -> int:
-        self._changes()
+        self._changes("create", path)
         node = as_file(self._tree.make(path, mode & 0o7777))
         node.changed_ns = self._now_ns()
         return self._handle(node)
@@ -150,7 +156,7 @@ class Disk:
 
     def write(self, handle: int, data: bytes, offset: int) -> int:
         node = self._file(handle)
-        self._changes()
+        self._changes("write", node.name)
         self._works("write", node)
         self._grows(node, offset + len(data))
         node.write(offset, data)
@@ -162,7 +168,7 @@ class Disk:
 
     def resize(self, node: Node, size_bytes: int) -> None:
         node = as_file(node)
-        self._changes()
+        self._changes("resize", node.name)
         self._works("write", node)
         self._grows(node, size_bytes)
         node.resize(size_bytes)
@@ -175,7 +181,7 @@ class Disk:
 
     def fsync(self, handle: int) -> None:
         node = self._file(handle)
-        self._changes()
+        self._changes("fsync", node.name)
         self._counts[node.name].fsyncs += 1
         try:
             self._works("fsync", node)
@@ -187,21 +193,21 @@ class Disk:
 
     def fsync_folder(self, handle: int) -> None:
         folder = self.folder(handle)
-        self._changes()
+        self._changes("fsync", folder.name)
         self._folder_fsyncs += 1
         self._works("fsync", folder)
         self._tree.fsync(folder)
 
     def make_folder(self, path: str, mode: int) -> None:
-        self._changes()
+        self._changes("create", path)
         self._tree.make(path, mode & 0o7777, folder=True)
 
     def remove(self, path: str) -> None:
-        self._changes()
+        self._changes("remove", path)
         self._tree.remove(path)
 
     def rename(self, old: str, new: str) -> None:
-        self._changes()
+        self._changes("rename", old)
         self._tree.rename(old, new)
 
     def used_bytes(self) -> int:
@@ -232,10 +238,11 @@ class Disk:
         if not self._on:
             raise _error(errno.EIO)
 
-    def _changes(self) -> None:
+    def _changes(self, what: str, path: str) -> None:
         """Note that a call is to change something: here the power goes, and a read-only disk refuses."""
         self._powered()
         self._calls += 1
+        self._trace.append(f"{what} {path.strip('/').rpartition('/')[2]}")
         if self._armed is not None:
             self._armed.calls -= 1
             if self._armed.calls <= 0:

@@ -1,4 +1,4 @@
-"""The model of a disk with a volatile cache keeps what was brought to it, and of the rest only what a disk can leave."""
+"""The model of a disk with a volatile cache keeps what was brought to it, of the rest only what a disk can leave."""
 
 import errno
 from collections.abc import Callable
@@ -265,7 +265,7 @@ def test_a_read_only_disk_refuses_every_change_and_reads() -> None:
     disk.fail("readonly")
     for call in (lambda: disk.write(handle, b"y", 0), lambda: disk.fsync(handle), lambda: disk.create("/b", 0o644),
                  lambda: disk.remove("/a"), lambda: disk.rename("/a", "/b"), lambda: disk.open("/a", writes=True)):
-        with pytest.raises(OSError) as refused:
+        with pytest.raises(OSError, match="Read-only file system") as refused:
             call()
         assert refused.value.errno == errno.EROFS
     assert _content(disk, "/a") == b"x"
@@ -290,6 +290,7 @@ def test_it_counts_what_it_is_asked_for_by_name() -> None:
     _fsync_root(disk)
     stats = disk.stats()
     assert stats["files"] == {"a": {"writes": 1, "bytes": 3, "fsyncs": 1}}
+    assert disk.trace()["calls"] == ["create a", "write a", "fsync a", "fsync "]
     assert (stats["bytes"], stats["fsyncs"], stats["folder_fsyncs"], stats["calls"]) == (3, 1, 1, 4)
 
 
