@@ -34,10 +34,12 @@ _LINGER_S = 30.0  # a writer whose disk never goes is stuck
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Rounds of one disk. `folders`: writers side by side. The power goes after a time drawn from `after_s`, or if
-    `calls` is given in place of a call drawn from it. `pause_s`: see store_writer. `forgetful`: nothing is brought to
-    the disk with fsync by a commit, which is what no store may do. `max_bytes`: what the outbox may take. `settles`:
-    the city has some of it.
+    """Rounds of one disk.
+
+    `folders`: writers side by side. When all have opened their store the power goes after a time drawn from `after_s`;
+    or, if `calls` is given, in place of a call drawn from it, counted from their start. `pause_s`: see store_writer.
+    `forgetful`: no commit brings anything to the disk with fsync, which is what no store may do. `max_bytes`: what the
+    outbox may take. `settles`: the city has some of it.
     """
 
     mount: str
@@ -174,18 +176,15 @@ def _start(plan: Plan, folder: Path, run: int) -> tuple[int, int]:
         os._exit(1)  # its disk is gone, and it says so to nobody
 
 
-def _hear(pipes: dict[int, Told], until_s: float) -> None:
-    """Read the pipes until that moment, or until all writers have gone."""
-    left = dict(pipes)
+def _hear(pieces: dict[int, bytes], until_s: float, opened: bool = False) -> None:
+    """Read the pipes until that moment, or until all writers have gone; or until all have opened their store."""
+    left = set(pieces)
     while left and (wait_s := until_s - time.monotonic()) > 0:
         for pipe in select.select(list(left), [], [], wait_s)[0]:
-            if piece := os.read(pipe, 1 << 20):
-                _pieces[pipe] += piece
-            else:
-                del left[pipe]
-
-
-_pieces: dict[int, bytes] = defaultdict(bytes)
+            piece = os.read(pipe, 1 << 20)
+            pieces[pipe] += piece
+            if not piece or (opened and b"\n" in pieces[pipe]):
+                left.remove(pipe)
 
 
 def _do(plan: Plan, op: str, **arguments: Any) -> None:
@@ -198,18 +197,18 @@ def _round(plan: Plan, run: int, folders: Sequence[Told], chance: random.Random)
     if plan.calls:
         least = plan.calls[0] if run else max(plan.calls)  # the first opening has a test of its own
         _do(plan, "arm", calls=chance.randint(least, plan.calls[1]), seed=seed)
-    began_s = time.monotonic()
     writers = [(told, *_start(plan, told.folder, run)) for told in folders]
-    pipes = {pipe: told for told, _, pipe in writers}
-    _hear(pipes, began_s + (_LINGER_S if plan.calls else chance.uniform(*plan.after_s)))
+    pieces = {pipe: b"" for _, _, pipe in writers}
+    _hear(pieces, time.monotonic() + _LINGER_S, opened=not plan.calls)
     if not plan.calls:
+        _hear(pieces, time.monotonic() + chance.uniform(*plan.after_s))
         _do(plan, "cut", seed=seed, off=True)
     for _, pid, _ in writers:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    _hear(pipes, time.monotonic() + _LINGER_S)
-    for pipe, told in pipes.items():
-        told.hear(_pieces.pop(pipe, b""))
+    _hear(pieces, time.monotonic() + _LINGER_S)
+    for told, _, pipe in writers:
+        told.hear(pieces[pipe])
         os.close(pipe)
     _do(plan, "heal")
 
