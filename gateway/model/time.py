@@ -17,7 +17,7 @@ class ClockQuality(StrEnum):
 
     UNSET = "unset"  # nobody has set the clock since power-up
     RESTORED = "restored"  # put forward from the last known time on disk: late by the length of the power cut
-    SYNCED = "synced"  # disciplined by a time server
+    SYNCED = "synced"  # disciplined by a time server in this boot, and not set by anybody else since
     ESTIMATED = "estimated"  # never read: computed from the boots before and after. No clock has it, only dates
 
 
@@ -37,9 +37,9 @@ class Stamp(msgspec.Struct, frozen=True):
 class Boot(msgspec.Struct, frozen=True):
     """What is known of the clock in one boot. Monotonic times count from its beginning.
 
-    `lasted_s`: how long it ran at least. `began_wall_s`: UNIX seconds at monotonic zero by the synced clock, as it was
-    found from `synced_from_s` to `synced_upto_s`; None where it never was. `restored_wall_s`: the same by a restored
-    clock, which is late, and so a lower bound.
+    `lasted_s`: how long it ran at least. `began_wall_s`: UNIX seconds at monotonic zero by the synced clock; None where
+    it never was. `synced_from_s` to `synced_upto_s`: when a time server vouched for that. `restored_wall_s`: at monotonic
+    zero by a restored clock, which is late, and so a lower bound.
     """
 
     id: str

@@ -11,7 +11,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from gateway.model.time import Boot, seen
+import msgspec
+
+from gateway.model.time import Boot, ClockQuality, seen
 from gateway.runtime.clock import Clock
 from gateway.store import Store, StoreError
 
@@ -27,8 +29,9 @@ class Chronicle:
                  sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self._store, self._clock, self._sleep = store, clock, sleep
         self._earlier: list[Boot] | None = None
-        self._own = seen(Boot(clock.boot_id, 0.0), clock.stamp())
+        self._own = Boot(clock.boot_id, 0.0)
         self._noted: Boot | None = None
+        self._look()
 
     def boots(self) -> Sequence[Boot]:
         """Return every boot that is known, this one last."""
@@ -37,7 +40,7 @@ class Chronicle:
     async def run(self) -> None:
         """Look at the clock's state now and then, for ever, and note at once what is new."""
         while True:
-            self._own = seen(self._own, self._clock.stamp())
+            self._look()
             if self._is_news():
                 await self.save()
             await self._sleep(LOOK_S)
@@ -47,7 +50,8 @@ class Chronicle:
         try:
             if self._earlier is None:
                 self._take_up(await self._store.boots())
-            own = self._own = seen(self._own, self._clock.stamp())
+            self._look()
+            own = self._own
             await self._store.note_boot(own)
         except StoreError as error:
             log.debug("boot not noted reason=%r", error.reason)  # the store's trouble is told elsewhere
@@ -59,7 +63,15 @@ class Chronicle:
         self._earlier = [boot for boot in found if boot.id != self._own.id]
         known = next((boot for boot in found if boot.id == self._own.id), None)
         if known is not None:
-            self._own = seen(known, self._clock.stamp())
+            self._own = known
+            self._look()
+
+    def _look(self) -> None:
+        now = self._clock.stamp()
+        if now.quality is ClockQuality.SYNCED:
+            self._own = seen(self._own, self._clock.stamp(self._clock.confirmed_mono_s))
+            now = msgspec.structs.replace(now, wall_s=None)  # by now the clock may have drifted
+        self._own = seen(self._own, now)
 
     def _is_news(self) -> bool:
         noted, own = self._noted, self._own

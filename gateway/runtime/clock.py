@@ -12,6 +12,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")  # systemd-timesyncd.service(8), "Files"
 _EARLIEST_WALL_S = 1_767_225_600.0  # 2026-01-01: no gateway ran before; an earlier clock was never set
 _STA_UNSYNC = 0x0040  # adjtimex(2)
+_ERROR_GROWS = 500e-6  # by so much a second does the kernel's `maxerror` grow while no server answers (adjtimex(2))
 _TOGETHER_S = 0.01  # two clocks read within this belong together
 _TRIES = 3
 
@@ -25,17 +26,17 @@ class _Timex(ctypes.Structure):
     )
 
 
-def kernel_synced() -> bool:
-    """Tell whether the kernel holds its clock for disciplined (adjtimex: STA_UNSYNC is clear)."""
+def kernel_synced_s() -> float | None:
+    """Return how long ago, at most, a time server steered the kernel's clock; None where the kernel knows of none."""
     timex = _Timex()
     result: int = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
-    return result >= 0 and not timex.status & _STA_UNSYNC
+    return None if result < 0 or timex.status & _STA_UNSYNC else timex.maxerror / 1e6 / _ERROR_GROWS
 
 
-def timesyncd_mark() -> int | None:
-    """Return when systemd-timesyncd last touched its mark, which it does at every answer of a server; None if never."""
+def timesyncd_mark_s() -> float | None:
+    """Return the wall time at which systemd-timesyncd touched its mark, as it does at every answer; None if never."""
     try:
-        return _TIMESYNCD_MARK.stat().st_mtime_ns
+        return _TIMESYNCD_MARK.stat().st_mtime
     except OSError:
         return None
 
@@ -60,19 +61,21 @@ class Clock:
     """Stamps moments. `kernel` and `mark` vouch for the wall clock; a bench puts its own sources in their places.
 
     A step that nobody vouched for takes the quality SYNCED away: the kernel forgets that it was synced when somebody
-    sets its clock, and a mark of timesyncd that is older than the step says nothing of it.
+    sets its clock, and a mark of timesyncd that is older than the step says nothing of it. Without a step the clock
+    stays SYNCED when its servers fall silent; `confirmed_mono_s` tells when one last vouched for it.
     """
 
     boot_id: str
     quality: ClockQuality = ClockQuality.UNSET
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
-    kernel: Callable[[], bool] = kernel_synced
-    mark: Callable[[], int | None] = timesyncd_mark
+    kernel: Callable[[], float | None] = kernel_synced_s
+    mark: Callable[[], float | None] = timesyncd_mark_s
     step: Step | None = None  # the last one
+    confirmed_mono_s: float = 0.0
     _ahead_s: float | None = field(default=None, repr=False)  # of the wall clock, when last looked at
-    _mark: int | None = field(default=None, repr=False)
-    _distrusted: int | None = field(default=None, repr=False)
+    _mark_s: float | None = field(default=None, repr=False)
+    _distrusted_s: float | None = field(default=None, repr=False)
 
     @classmethod
     def of_this_boot(cls) -> "Clock":
@@ -83,18 +86,22 @@ class Clock:
     def look(self) -> None:
         """Judge the wall clock anew; the daemon does it every few seconds, off the event loop."""
         mono_s, wall_s = self._read()
-        kernel, mark = self.kernel(), self.mark()
+        kernel_s, mark_s = self.kernel(), self.mark()
         ahead_s = wall_s - mono_s
         if self._stepped(ahead_s):
             self.step = Step(mono_s, ahead_s - (self._ahead_s or 0.0))
-            if not kernel and mark == self._mark:
-                self._distrusted = mark
-        quality = judge(wall_s, kernel or (mark is not None and mark != self._distrusted))
+            if kernel_s is None and mark_s == self._mark_s:
+                self._distrusted_s = mark_s
+        ago_s = [] if kernel_s is None else [kernel_s]
+        if mark_s is not None and mark_s != self._distrusted_s:
+            ago_s.append(wall_s - mark_s)
+        quality = judge(wall_s, synced=bool(ago_s))
         if quality is ClockQuality.SYNCED:
+            self.confirmed_mono_s = mono_s - min(max(0.0, min(ago_s)), mono_s)
             self._ahead_s, self.quality = ahead_s, quality  # in this order: stamp() runs beside this
         else:
             self.quality, self._ahead_s = quality, ahead_s
-        self._mark = mark
+        self._mark_s = mark_s
 
     def mono_s(self) -> float:
         return self.monotonic()

@@ -108,7 +108,9 @@ def rfc3339(wall_s: float | None) -> str | msgspec.UnsetType:
 def _with(boots: Sequence[Boot], now: Stamp) -> list[Boot]:
     """The chronicle with what is known this moment of the boot that runs."""
     own = next((boot for boot in boots if boot.id == now.boot_id), Boot(now.boot_id, now.mono_s))
-    return [*(boot for boot in boots if boot.id != now.boot_id), seen(own, now)]
+    if own.began_wall_s is None:
+        own = seen(own, now)
+    return [*(boot for boot in boots if boot.id != now.boot_id), own]
 
 
 def _off_s(boot: Boot, mono_s: float) -> float:

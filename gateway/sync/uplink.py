@@ -17,6 +17,7 @@ from gateway.store import Store, StoreError
 from gateway.sync import wire
 from gateway.sync.commands import Commands, Obey
 from gateway.sync.conversation import Conversation, Means
+from gateway.sync.dating import dated
 from gateway.sync.disk import Disk
 from gateway.sync.ear import Ear
 from gateway.sync.errors import SessionError
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 20.0  # a lane without an acknowledgement for so long is sent again, the alarm lane after a quarter of it:
 # the centre's answer is due within 10 s (GB 26875.1-2011, 4.1)
+RIGHT_S = 3600.0  # a certificate's dates are not chosen to the hour
 FRUITLESS = 2  # conversations in a row that ended without an acknowledgement: then one without batches
 
 Tell = Callable[[Sequence[str]], None]
@@ -138,7 +140,7 @@ class Uplink:
             await self._pause(pause_s(max(attempt - 1, 0), self._alarm_waits(), self._rng()))
 
     async def _converse(self, singly: bool) -> None:
-        check_dates = self._now().quality is ClockQuality.SYNCED
+        check_dates = self._clock_is_right()
         async with self._connect(self._city, self._gateway, check_dates, self._version, self._connack_s) as link:
             await link.subscribe(wire.ack_topic(self._gateway), wire.command_topic(self._gateway))
             talk = Conversation(self._means, link, self._ear.hear, singly)
@@ -147,6 +149,14 @@ class Uplink:
             log.info("city connected broker=%s:%d mqtt=%s batches=%s", self._city.host, self._city.port,
                      VERSION_NAME[link.version], not singly)
             await talk.run()
+
+    def _clock_is_right(self) -> bool:
+        """Tell whether the clock by which TLS judges certificates says what a time server said in this boot."""
+        now = self._now()
+        date = dated(now, now, self._means.boots())
+        if date.quality is not ClockQuality.SYNCED or date.wall_s is None or now.wall_s is None:
+            return False
+        return abs(now.wall_s - date.wall_s) < RIGHT_S
 
     def _lost(self, error: SessionError) -> bool:
         """Note why the conversation ended; tell whether anything was said in it."""
