@@ -15,15 +15,18 @@ from gateway.model.event import Event, EventType, Lane
 from gateway.model.finding import CODES_OF, Finding, FindingKind
 from gateway.model.time import Stamp
 
+Rooms = Mapping[str, str]
+"""Device -> room, for those whose room is known."""
 
-def raised(alarm: Alarm, rooms: Mapping[str, str]) -> Event:
+
+def raised(alarm: Alarm, rooms: Rooms) -> Event:
     """The event that first tells the alarm."""
     finding = alarm.finding
     return Event(alarm.id, EventType.ALARM_RAISED, Lane.ALARM, finding.device, finding.at, data(alarm, finding, rooms))
 
 
 def further(
-    alarm: Alarm, type_: str, at: Stamp, rooms: Mapping[str, str], finding: Finding | None = None, **more: Any
+    alarm: Alarm, type_: str, at: Stamp, rooms: Rooms, finding: Finding | None = None, **more: Any
 ) -> tuple[Alarm, Event]:
     """The alarm, with one event more counted, and that event. `finding`: a newer one than the alarm's own."""
     about = finding or alarm.finding
@@ -31,8 +34,8 @@ def further(
     return msgspec.structs.replace(alarm, told=alarm.told + 1), event
 
 
-def data(alarm: Alarm, finding: Finding, rooms: Mapping[str, str]) -> dict[str, Any]:
-    """Data common to the events of an alarm. `rooms`: device -> room, for those whose room is known."""
+def data(alarm: Alarm, finding: Finding, rooms: Rooms) -> dict[str, Any]:
+    """Data common to the events of an alarm."""
     told: dict[str, Any] = {
         "alarm": alarm.id,
         "kind": finding.kind.value,

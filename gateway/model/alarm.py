@@ -18,7 +18,17 @@ class AlarmState(StrEnum):
     CANCELLED = "cancelled"  # the resident said "I am fine" in time
 
 
+LONG_AGO_S = -1e9
+"""A monotonic time before everything on any boot."""
+
 OPEN = frozenset({AlarmState.RAISED, AlarmState.SENT, AlarmState.RECEIVED})
+
+
+class Well(msgspec.Struct, frozen=True):
+    """The resident said "I am fine" on this device, and the alarm stays open all the same."""
+
+    device: str
+    at: Stamp
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -30,7 +40,12 @@ class Alarm(msgspec.Struct, frozen=True):
     changed: Stamp  # when the state last changed, or a new boot took the alarm over
     repeats: int = 0  # further findings of the same kind and device that came while it was fresh
     last_mono_s: float = 0.0  # of the newest finding, on the boot of `finding.at`
-    awaits: str = ""  # the event of the newest finding: its way to the centre is the alarm's; "" is the first, `id`
+    untold: Finding | None = None  # the newest finding, as long as no event has told it: then nothing is awaited
+    well: Well | None = None  # the newest "I am fine", as long as no event has told it
+    awaits: str = ""  # the newest event that told a finding: its way to the centre is the alarm's; "": `id`, the first
     told: int = 1  # events about it so far; the next one's id is "<id>/<told>"
     unreachable: int = 0  # times the resident has heard that the centre does not answer
-    remind_mono_s: float = 0.0  # when that is said next, on the boot of `changed`
+    # On the boot of `changed`:
+    remind_mono_s: float = 0.0  # when that is said next
+    told_mono_s: float = LONG_AGO_S  # when an event last told a finding
+    well_mono_s: float = LONG_AGO_S  # when an event last told an "I am fine"

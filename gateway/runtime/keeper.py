@@ -3,21 +3,30 @@
 The disk                     what happens
 takes the commit             whoever sent the reading learns that it is safe (`taken`)
 refuses (full, read-only)    the events are offered to the uplink from memory; the commit is kept and tried again
-says nothing for HANG_S      an alarm is offered from memory; the commit goes on waiting
+says nothing for HANG_S      an alarm is offered from memory; the commit goes on waiting, and what comes after is kept
 cannot encode it             what can be encoded of it is committed in its place, and that is told
 
 Offering an event that later reaches the disk after all is harmless: it keeps its id, and the city knows ids.
+
+What is kept stays bounded over days without a disk: of an alarm the newest snapshot and those of its events that the
+city has not acknowledged from memory meanwhile, which are few (gateway/alarm/repeats.py); of all else KEPT commits.
+What goes beyond that is given up, and the city hears how much that was once the disk takes writes again.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import islice
 
 import msgspec
 
+from gateway.alarm import life
 from gateway.model.alarm import OPEN, Alarm
 from gateway.model.event import Event, Lane
+from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -41,6 +50,38 @@ class Commit:
     def is_alarm(self) -> bool:
         return self.alarm is not None or any(event.lane is Lane.ALARM for event in self.events)
 
+    def is_late(self) -> bool:
+        """Tell whether the store may take its time with it."""
+        return self.alarm is None and all(event.lane is Lane.TELEMETRY for event in self.events)
+
+    def about(self) -> str:
+        """The id of the alarm that it is about, or of its event."""
+        return self.alarm.id if self.alarm else life.of(self.events[0].id)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What waits for the disk, of one alarm or of one other commit: events by id, and who waits for them."""
+
+    events: dict[str, Event] = field(default_factory=dict)
+    takens: list[Callable[[], None]] = field(default_factory=list)
+
+    def add(self, events: Iterable[Event], takens: Iterable[Callable[[], None] | None]) -> None:
+        self.events |= {event.id: event for event in events}
+        self.takens += [taken for taken in takens if taken]
+
+    def copy(self) -> "_Kept":
+        return _Kept(dict(self.events), list(self.takens))
+
+    def remove(self, saved: "_Kept") -> None:
+        """Take away what a copy held; what has come since stays."""
+        self.events = {id_: event for id_, event in self.events.items() if id_ not in saved.events}
+        self.takens = self.takens[len(saved.takens):]
+
+    def done(self) -> None:
+        for taken in self.takens:
+            taken()
+
 
 class Keeper:
     """Takes commits from submit() at any time; run() holds their work. `fault(what, reason, cure)` hears of trouble."""
@@ -49,10 +90,16 @@ class Keeper:
         self._store, self._offer, self._fault = store, offer, fault
         self._group: asyncio.TaskGroup | None = None
         self._early: list[Commit] = []
-        self._unsaved: list[Commit] = []
+        self._alarms: dict[str, _Kept] = {}  # kept, by what they are about
+        self._others: dict[str, _Kept] = {}
         self._newest: dict[str, Alarm] = {}  # an older snapshot must not overwrite it when it is saved later
         self._hangs = False
-        self.dropped = 0
+        self._works = asyncio.Event()  # the disk took something while something is kept
+        self._flying = 0
+        self.dropped = 0  # events given up
+        self._dropped_told = 0
+        self._dropped_from: Stamp | None = None
+        self._perhaps: dict[str, None] = {}  # of them those that the city may still acknowledge from memory
 
     async def run(self) -> None:
         """Hold every commit under way, and try again what the disk refused, until cancelled."""
@@ -61,7 +108,10 @@ class Keeper:
                 self._group.create_task(self._save(commit))
             self._early.clear()
             while True:
-                await asyncio.sleep(RETRY_S)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RETRY_S):
+                        await self._works.wait()
+                self._works.clear()
                 await self._save_again()
 
     def submit(self, commits: Sequence[Commit], taken: Callable[[], None] | None = None) -> None:
@@ -77,80 +127,126 @@ class Keeper:
             else:
                 self._group.create_task(self._save(replace(commit, taken=one)))
 
+    def received(self, ids: Iterable[str]) -> None:
+        """The city has these events: what is kept of them need not reach the disk any more."""
+        if not (self._alarms or self._others or self._perhaps):
+            return
+        for id_ in ids:
+            if id_ in self._perhaps:
+                del self._perhaps[id_]
+                self.dropped -= 1
+            if (kept := self._alarms.get(life.of(id_))) is not None:
+                kept.events.pop(id_, None)  # the alarm's snapshot still must
+            elif (kept := self._others.get(id_)) is not None:
+                kept.events.pop(id_, None)
+                if not kept.events:
+                    del self._others[id_]
+                    kept.done()
+
     def waiting(self) -> int:
-        """How many commits wait for the disk to take writes again."""
-        return len(self._unsaved)
+        """How many alarms and other commits wait for the disk to take writes again."""
+        return len(self._alarms) + len(self._others)
 
     async def _save(self, commit: Commit) -> None:
-        saving = asyncio.ensure_future(self._store.append(commit.events, commit.alarm))
         try:
-            if commit.is_alarm():
-                await self._watch(saving, commit)
-            await saving
+            if self._hangs or (self._flying >= KEPT and not commit.is_alarm()):
+                self._refused(commit)
+            else:
+                await self._append(commit)
         except StoreError as error:
-            self._offer(commit.events)
-            self._keep(commit, error)
+            self._hangs = False
+            self._tell_trouble(error)
+            self._refused(commit)
         except Exception as error:  # whatever cannot be encoded: an alarm goes all the same, the daemon too
             log.exception("event cannot be written subject=%s", commit.events[0].subject if commit.events else "")
             self._fault("event", f"cannot be written: {type(error).__name__}: {error!r}", "report it with the log")
             bare = tuple(_bare(event) for event in commit.events)
             if bare != commit.events:
                 await self._save(replace(commit, events=bare))
-        else:
-            self._hangs = False
-            self._done(commit)
+
+    async def _append(self, commit: Commit) -> None:
+        saving = asyncio.ensure_future(self._store.append(commit.events, commit.alarm))
+        self._flying += 1
+        try:
+            if not commit.is_late():
+                await self._watch(saving, commit)
+            await saving
         finally:
+            self._flying -= 1
             saving.cancel()
+        self._hangs = False
+        if commit.taken:
+            commit.taken()
+        if self.waiting():
+            self._works.set()
 
     async def _watch(self, saving: "asyncio.Future[None]", commit: Commit) -> None:
         """Let an alarm go from memory where the disk says nothing in time."""
         _, hanging = await asyncio.wait([saving], timeout=HANG_S)
         if not hanging:
             return
-        self._offer(commit.events)
+        if commit.is_alarm():
+            self._offer(commit.events)
         if not self._hangs:
             self._hangs = True
             log.error("disk says nothing for %g s, alarms go on from memory", HANG_S)
             self._fault("store", f"the disk has said nothing for {HANG_S:g} s", "check the disk that holds state_dir")
 
-    def _keep(self, commit: Commit, error: StoreError) -> None:
-        first = not self._unsaved
-        if commit.is_alarm() or len(self._unsaved) < KEPT:
-            self._unsaved.append(commit)
+    def _refused(self, commit: Commit) -> None:
+        """Let it go from memory, and keep it for the disk. Raises TypeError where it cannot travel."""
+        self._offer(commit.events)
+        if commit.is_alarm():
+            self._alarms.setdefault(commit.about(), _Kept()).add(commit.events, [commit.taken])
+        elif len(self._others) < KEPT:
+            self._others.setdefault(commit.about(), _Kept()).add(commit.events, [commit.taken])
         else:
-            self.dropped += 1
-            if commit.taken:
-                commit.taken()  # given up: whoever keeps it for us need not
-        if first:
+            self._give_up(commit)
+
+    def _give_up(self, commit: Commit) -> None:
+        self._dropped_from = self._dropped_from or commit.events[0].at
+        self.dropped += len(commit.events)
+        if len(self._perhaps) < KEPT:  # no more than that has found room at the uplink
+            self._perhaps |= {event.id: None for event in commit.events}
+        if commit.taken:
+            commit.taken()  # whoever keeps it for us need not
+
+    def _tell_trouble(self, error: StoreError) -> None:
+        if not self.waiting():
             log.error("disk takes nothing, alarms go on from memory reason=%r cure=%r", error.reason, error.cure)
             self._fault("store", error.reason, error.cure)
 
     async def _save_again(self) -> None:
         """Give the disk what it did not take, alarms first, until it refuses again."""
-        if not self._unsaved:
-            self._newest = {id_: alarm for id_, alarm in self._newest.items() if alarm.state in OPEN}
-            return
-        while self._unsaved:
-            batch = self._batch()
-            alarm = batch[0].alarm
-            events = [event for commit in batch for event in commit.events]
+        again = self.waiting()
+        while source := self._alarms or self._others:
+            batch = {id_: kept.copy() for id_, kept in islice(source.items(), 1 if source is self._alarms else BATCH)}
+            alarm = self._newest.get(next(iter(batch)))
             try:
-                await self._store.append(events, self._newest.get(alarm.id, alarm) if alarm else None)
+                await self._store.append([event for one in batch.values() for event in one.events.values()], alarm)
             except StoreError:
                 return
-            self._unsaved = [commit for commit in self._unsaved if commit not in batch]
-            for commit in batch:
-                self._done(commit)
-        log.warning("disk takes writes again: everything kept in memory is saved")
+            self._hangs = False
+            for id_, saved in batch.items():
+                if (kept := source.get(id_)) is not None:  # else the city had it meanwhile
+                    saved.done()
+                    kept.remove(saved)
+                    if not kept.events and self._newest.get(id_) is alarm:
+                        del source[id_]
+        if again:
+            log.warning("disk takes writes again: everything kept in memory is saved")
+        if not self._hangs:
+            self._tell_loss()
+        self._newest = {id_: alarm for id_, alarm in self._newest.items() if alarm.state in OPEN}
 
-    def _batch(self) -> list[Commit]:
-        """The next commits for one transaction: an alarm by itself first, else as many others as fit."""
-        alarm = next((commit for commit in self._unsaved if commit.is_alarm()), None)
-        return [alarm] if alarm else self._unsaved[:BATCH]
-
-    def _done(self, commit: Commit) -> None:
-        if commit.taken:
-            commit.taken()
+    def _tell_loss(self) -> None:
+        """Say once how much was given up while the disk took nothing."""
+        lost, began = self.dropped - self._dropped_told, self._dropped_from
+        self._dropped_told, self._dropped_from, self._perhaps = self.dropped, None, {}
+        if lost and began is not None:
+            log.error("given up while the disk took nothing events=%d from=%s", lost, _when(began))
+            self._fault("store", f"{lost} events were given up from {_when(began)} on: the disk took nothing until "
+                        "memory was full. No alarm is among them", "check the disk that holds state_dir; take what the "
+                        "flat's sensors told since that time as incomplete")
 
 
 def _after(parts: int, taken: Callable[[], None]) -> Callable[[], None]:
@@ -164,6 +260,14 @@ def _after(parts: int, taken: Callable[[], None]) -> Callable[[], None]:
             taken()
 
     return one
+
+
+def _when(at: Stamp) -> str:
+    """A time for people."""
+    if at.wall_s is None:
+        return f"{at.mono_s:.0f} s after the start of boot {at.boot_id}"
+    told = datetime.fromtimestamp(at.wall_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return told if at.quality is ClockQuality.SYNCED else f"{told} (by a clock that was not set then)"
 
 
 def _bare(event: Event) -> Event:

@@ -147,12 +147,13 @@ class Pipeline:
 
     def sent(self, ids: Iterable[str]) -> None:
         """The broker has these events."""
-        for id_ in self._awaited(ids):
+        for id_ in self._of_alarms(ids):
             self.keeper.submit(self._decide(life.Sent(id_)))
 
-    def received(self, ids: Iterable[str]) -> None:
+    def received(self, ids: Sequence[str]) -> None:
         """The city's application has these events."""
-        for id_ in self._awaited(ids):
+        self.keeper.received(ids)
+        for id_ in self._of_alarms(ids):
             self.keeper.submit(self._decide(life.Received(id_)))
 
     async def obey(self, command: Command) -> CommandResult:
@@ -168,9 +169,10 @@ class Pipeline:
     def test_alarm(self) -> str:
         """Raise a TEST alarm, which goes the whole way; return its id, or that of the open one that it repeats."""
         finding = Finding(FindingKind.TEST, "gateway", self.clock.stamp(), 1.0, "a technician's test")
-        commits = self._decide(life.Raised(finding, self.outlets.new_id()))
-        self.keeper.submit(commits)
-        return next(commit.alarm.id for commit in commits if commit.alarm)
+        self.keeper.submit(self._decide(life.Raised(finding, self.outlets.new_id())))
+        tests = (alarm for alarm in self._alarms.values() if alarm.finding.kind is FindingKind.TEST
+                 and alarm.finding.at.boot_id == finding.at.boot_id)
+        return max(tests, key=lambda alarm: alarm.last_mono_s).id  # a device's own test may be open too, but is older
 
     def fault(self, what: str, reason: str, cure: str) -> None:
         """Tell the city and whoever watches that something of the gateway itself does not work."""
@@ -201,10 +203,9 @@ class Pipeline:
         self.keeper.submit([Commit((life.again(alarm, self.rules),)) for alarm in self._alarms.values()
                             if alarm.state is not AlarmState.RECEIVED])
 
-    def _awaited(self, ids: Iterable[str]) -> list[str]:
-        """Those of the ids that move an open alarm; most are of other events."""
-        awaited = {life.awaited(alarm) for alarm in self._alarms.values()}
-        return [id_ for id_ in ids if id_ in awaited]
+    def _of_alarms(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids that are of an open alarm's events; most are of other events."""
+        return [id_ for id_ in ids if life.of(id_) in self._alarms]
 
     def _event(self, draft: Draft) -> Commit:
         if draft.lane is not Lane.TELEMETRY:

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from gateway.alarm import Append, Rules, Say, Show, life
+from gateway.alarm.repeats import THIN_S
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.event import Lane
 from gateway.model.finding import CODES_OF, FindingKind
@@ -100,6 +101,7 @@ def test_a_second_finding_within_half_a_minute_repeats_the_alarm(world: World):
 def test_a_repeat_of_a_received_alarm_is_received_only_when_the_centre_has_the_repeat(world: World):
     world.find(FindingKind.SOS)
     world.received()
+    world.wait(THIN_S)
     assert said(world.find(FindingKind.SOS)) == [("raised", "sos")]
     assert said(world.received("id-1") + world.sent("id-1")) == [], "that was the first press"
     assert said(world.sent("id-1/1")) == [("sent", "sos")]
@@ -110,6 +112,8 @@ def test_a_close_does_not_end_a_repeat_that_the_centre_has_not_seen(world: World
     world.find(FindingKind.SOS)
     world.received()
     world.find(FindingKind.SOS)
+    assert world.close() == [], "it is not even told yet"
+    world.wait(THIN_S)
     assert world.close() == []
     world.received("id-1/1")
     assert types(world.close()) == ["alarm.closed"]
@@ -147,6 +151,7 @@ def test_a_repeat_of_one_alarm_keeps_received_back_for_the_other_of_its_kind(wor
     world.find(FindingKind.SMOKE, "kitchen")
     world.find(FindingKind.SMOKE, "hall")
     world.received("id-1")
+    world.wait(THIN_S)
     world.find(FindingKind.SMOKE, "kitchen")
     assert said(world.received("id-2")) == []
     assert said(world.received("id-1/1")) == [("received", "smoke")]
@@ -204,7 +209,8 @@ def test_i_am_fine_after_the_window_is_told_and_the_alarm_stays(world: World, ki
     assert said(effects) == [("well_noted", kind.value)]
     assert types(effects) == ["resident.well"]
     assert world.alarms["id-1"].state is AlarmState.RAISED
-    assert [event.id for event in told(world.cancel())] == ["id-1/2"], "every press is told, under an id of its own"
+    world.wait(30)
+    assert [event.id for event in told(world.cancel())] == ["id-1/2"], "a later press too, under an id of its own"
 
 
 @pytest.mark.parametrize("kind", UNCANCELLABLE)
@@ -322,6 +328,7 @@ def test_after_a_reboot_no_window_is_open_no_finding_repeats_and_reminders_start
 
 def test_the_finding_of_a_repeat_is_told_with_its_own_evidence(world: World):
     world.find(FindingKind.FALL)
+    world.wait(THIN_S)
     finding = msgspec.structs.replace(world.alarms["id-1"].finding, words="again", evidence={"peak_g": 9.0})
     (event,) = told(world.do(life.Raised(finding, "id-2")))
     assert (event.data["words"], event.data["evidence"]) == ("again", {"peak_g": 9.0})
@@ -330,6 +337,7 @@ def test_the_finding_of_a_repeat_is_told_with_its_own_evidence(world: World):
 def test_an_id_that_is_already_open_is_never_overwritten(world: World):
     world.find(FindingKind.SOS)
     world.raised = 0
+    world.wait(THIN_S)
     (event,) = told(world.find(FindingKind.FALL))
     assert (event.id, event.data["kind"]) == ("id-1/1", "fall")
     assert world.alarms["id-1"].finding.kind is FindingKind.SOS

@@ -364,9 +364,22 @@ async def test_while_the_disk_is_full_alarms_go_on_from_memory_and_are_saved_aft
         disk.full = False
         async with asyncio.timeout(5):
             await done.wait()
-        assert EventType.ALARM_RAISED in await b.kinds()
+        assert EventType.ALARM_RAISED not in await b.kinds(), "the city need not hear it again"
         states = [a.state for a in await b.store.open_alarms()]
         assert states == [AlarmState.RECEIVED], "an older snapshot must not overwrite the newest"
+
+
+async def test_a_repeat_that_is_not_told_yet_is_on_disk_when_taken(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        await taken(b, Press(Button.SOS))
+        b.pipeline.received([b.pipeline.alarms()[0].id])
+        await taken(b, Press(Button.SOS))
+        assert await b.kinds() == [EventType.ALARM_RAISED]
+    async with bench(tmp_path) as b:
+        (alarm,) = b.pipeline.alarms()
+        assert (alarm.state, alarm.repeats, alarm.untold is not None) == (AlarmState.RAISED, 1, True)
+        b.pipeline.received([alarm.id])
+        assert b.said == [], "that was the first press"
 
 
 async def test_a_second_test_alarm_repeats_the_first(tmp_path: Path) -> None:
