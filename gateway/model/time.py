@@ -38,8 +38,8 @@ class Boot(msgspec.Struct, frozen=True):
     """What is known of the clock in one boot. Monotonic times count from its beginning.
 
     `lasted_s`: how long it ran at least. `began_wall_s`: UNIX seconds at monotonic zero by the synced clock; None where
-    it never was. `synced_from_s` to `synced_upto_s`: when a time server vouched for that. `restored_wall_s`: at monotonic
-    zero by a restored clock, which is late, and so a lower bound.
+    it never was. `synced_from_s` to `synced_upto_s`: when a time server vouched for that. `restored_wall_s`: at
+    monotonic zero by a restored clock, which is late, and so a lower bound.
     """
 
     id: str

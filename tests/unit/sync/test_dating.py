@@ -246,6 +246,8 @@ def test_a_crystal_that_ran_long_without_a_server_makes_its_neighbours_uncertain
     drifted = Boot("a", 1_000_000.0, EPOCH_S - 999_000.0, 0.0, 0.0)  # synced at its beginning only: 100 s at its end
     date = dated(unset("b", 0.0), NOW, [drifted, Boot("b", 4000.0), AFTER])
     assert (date.wall_s, date.uncertainty_s) == (EPOCH_S + 1000.0, pytest.approx(101.5, abs=0.1))
+    earliest = dated(unset("b", 0.0), UNSET_NOW, [drifted, Boot("b", 4000.0)])
+    assert (earliest.wall_s, earliest.bound) == (pytest.approx(EPOCH_S + 1000.0 - 101.5, abs=0.1), Bound.EARLIEST)
     late = [Boot("b", 100.0), Boot("d", 1_000_000.0, EPOCH_S, 1_000_000.0, 1_000_000.0)]
     latest = dated(unset("b", 0.0), Stamp("d", 1_000_000.0, EPOCH_S + 1e6, ClockQuality.SYNCED), late)
     assert (latest.wall_s, latest.bound) == (pytest.approx(EPOCH_S - 100.0 + 101.5, abs=0.1), Bound.LATEST)
