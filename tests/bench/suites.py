@@ -1,6 +1,6 @@
 """The suites by name. A suite is a module with `BENCHMARKS`, and `missing()` where it needs what not everybody has.
 
-`missing() -> str | None` says what is missing and how to get it; None where everything is there.
+A benchmark is `Benchmark(name, run)`; `await run(lab)` returns rows. `missing() -> str | None` says what is missing and how to get it; None where everything is there.
 """
 
 import importlib
@@ -27,5 +27,7 @@ def benchmarks(suite: str) -> Sequence[Benchmark]:
     why: str | None = getattr(module, "missing", lambda: None)()
     if why is not None:
         raise Absent(why)
-    found: Sequence[Benchmark] = module.BENCHMARKS
+    found: Sequence[Benchmark] | None = getattr(module, "BENCHMARKS", None)
+    if found is None:  # a folder without an __init__.py is a module too
+        raise Absent(f"{MODULES[suite]} names no benchmarks: give it BENCHMARKS")
     return found

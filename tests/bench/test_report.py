@@ -67,9 +67,10 @@ def test_a_folder_in_memory_is_refused() -> None:
         require_disk(Path("/dev/shm"))
 
 
-def test_a_suite_that_is_not_in_the_tree_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(suites.MODULES, "peer", "tests.bench.nowhere")
-    with pytest.raises(suites.Absent, match=r"tests\.bench\.nowhere"):
+@pytest.mark.parametrize("module", ["tests.bench.nowhere", "tests.bench.result"])
+def test_a_suite_that_is_not_there_or_has_no_benchmarks_is_told(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(suites.MODULES, "peer", module)
+    with pytest.raises(suites.Absent, match=module):
         suites.benchmarks("peer")
 
 
