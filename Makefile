@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test nightly check bench lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--s
 test: check ## Lint, types, contracts and all tests
 	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon
 	$(BIN)/python -m pytest $(ARGS)
+
+nightly: $(VENV)/.dev ## The tests that take too long for every change
+	@sh .ci/need mosquitto=mosquitto
+	$(BIN)/python -m pytest -m nightly $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types and the contracts of the floors
 	$(BIN)/ruff check

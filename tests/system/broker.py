@@ -185,7 +185,7 @@ class Flat:
 @asynccontextmanager
 async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, connack_s: float = 10.0,
                clock: FlatClock | None = None, outcome: Outcome = Outcome.DONE, limits: Limits = HURRIED,
-               **settings: Any) -> AsyncIterator[Flat]:
+               rng: Callable[[], float] = random.random, **settings: Any) -> AsyncIterator[Flat]:
     """A gateway's store and uplink on a broker, running until the context ends. Telemetry waits for no other commit."""
     city_settings = City(**({"host": HOST, "port": broker_port, "tls": False} | settings))
     sent: list[str] = []
@@ -212,7 +212,7 @@ async def flat(folder: Path, broker_port: int, *, answer_s: float = 20.0, connac
 
     store = await Store.open(folder, limits)
     try:
-        uplink = Uplink(store, city_settings, GATEWAY, now=clock.now, rng=random.random, on_sent=tell(sent),
+        uplink = Uplink(store, city_settings, GATEWAY, now=clock.now, rng=rng, on_sent=tell(sent),
                         on_received=told_received, on_command=obey, answer_s=answer_s, connack_s=connack_s)
         running = asyncio.create_task(uplink.run())
         try:

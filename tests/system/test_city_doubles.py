@@ -47,8 +47,8 @@ async def all_is_well(home: Flat, there: CityHandle, by_number: bool = False) ->
 
 
 @pytest.mark.parametrize("behaviour", [
-    "late after_s=0.3", "late after_s=1.0", "double copies=3", "reorder", "silent for_s=1.0",
-    "silent lane=alarm for_s=1.0", "refuse id=e7 for_s=1.0", "refuse id=alarm for_s=1.0", "forget times=1",
+    "late after_s=0.3", "late after_s=1.0", "double copies=3", "reorder", "silent for_s=0.6",
+    "silent lane=alarm for_s=0.6", "refuse id=e7 for_s=0.6", "refuse id=alarm for_s=0.6", "forget times=1",
 ])
 async def test_a_city_that_behaves_badly_for_a_while_gets_everything_once(tmp_path: Path, behaviour: str) -> None:
     async with town(tmp_path, "--behave", behaviour) as (_, there, home):
