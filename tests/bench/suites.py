@@ -1,6 +1,7 @@
 """The suites by name. A suite is a module with `BENCHMARKS`, and `missing()` where it needs what not everybody has.
 
-A benchmark is `Benchmark(name, run)`; `await run(lab)` returns rows. `missing() -> str | None` says what is missing and how to get it; None where everything is there.
+A benchmark is `Benchmark(name, run)`; `await run(lab)` returns rows. `missing() -> str | None` says what is missing and
+how to get it; None where everything is there.
 """
 
 import importlib
