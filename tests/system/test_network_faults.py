@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.model.event import Lane
+from gateway.model.time import ClockQuality, Stamp
+from gateway.sync.conversation import STUCK
 from gateway.sync.pause import FLOOR_S
 from hil.resources.proxy import Proxy
-from tests.system.broker import HOST, CityHandle, Flat, Mosquitto, city, event, flat, mosquitto, numbered
+from tests.system.broker import BOOT, HOST, CityHandle, Flat, Mosquitto, city, event, flat, mosquitto, numbered
 
 ANSWER_S = 0.5
 CONNACK_S = 0.7
@@ -137,6 +140,29 @@ async def test_two_seconds_of_latency_each_way_cost_no_copy_and_no_connection(tm
         assert on.link.accepted == 1
         assert (await on.there("stats"))["duplicates"] == 0
         assert on.home.uplink.health()["resent_rounds"] == 0
+
+
+async def test_answers_that_come_too_late_cost_copies_and_each_event_is_kept_once(tmp_path: Path) -> None:
+    async with way(tmp_path, answer_s=1.0, connack_s=20.0) as on:
+        await on.link.do("latency", delay_s=0.4)
+        await on.home.store.append(list(numbered("e", 60)))
+        await on.home.store.append(list(numbered("a", 3, Lane.ALARM)))
+        await on.arrived(ids("e", 60), ids("a", 3))
+        stats = await on.there("stats")
+        assert stats["duplicates"] > 0
+        assert stats["received"] <= 63 + 3 * STUCK
+        assert on.link.accepted == 1
+
+
+async def test_what_a_wild_clock_dated_waits_and_arrives_like_all_else(tmp_path: Path) -> None:
+    dates = [(0.0, ClockQuality.RESTORED), (-1e12, ClockQuality.SYNCED), (4e12, ClockQuality.SYNCED),
+             (None, ClockQuality.UNSET)]
+    async with way(tmp_path) as on:
+        await on.link.cut()
+        await on.home.store.append([replace(found, at=Stamp(BOOT, 1.0, wall_s, quality))
+                                    for found, (wall_s, quality) in zip(numbered("e", 4), dates, strict=True)])
+        await on.link.heal()
+        await on.arrived(ids("e", 4))
 
 
 @pytest.mark.parametrize("door", ["refuse", "blackhole"])
