@@ -14,7 +14,7 @@ What it obeys, as a broker with QoS 1 does (MQTT 5, 3.3, 3.4, 4.3.2, 4.4, 4.6):
 import asyncio
 import contextlib
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from gateway.config.schema import City
@@ -50,7 +50,7 @@ class MemorySession:
         puback: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.unanswered.append(puback)
         self._broker.sent.append(Packet(topic, payload, puback))
-        self._broker.seen(self, topic, payload)
+        self._broker.watch.departed(self, topic, payload)
         try:
             await puback
         finally:
@@ -80,15 +80,22 @@ class MemorySession:
             raise _dropped()
 
 
-Seen = Callable[[MemorySession, str, bytes], None]
+class Watch:
+    """Hears what a gateway does on the link."""
+
+    def began(self, session: MemorySession) -> None:
+        """A session has begun."""
+
+    def departed(self, session: MemorySession, topic: str, payload: bytes) -> None:
+        """A publication is on its way."""
 
 
 class MemoryBroker:
-    """The broker and its wires. `seen` hears of every publication as it departs."""
+    """The broker and its wires."""
 
-    def __init__(self, in_flight: int = IN_FLIGHT, seen: Seen = lambda session, topic, payload: None) -> None:
+    def __init__(self, in_flight: int = IN_FLIGHT, watch: Watch | None = None) -> None:
         self.in_flight = in_flight
-        self.seen = seen
+        self.watch = watch or Watch()
         self.reachable = True
         self.refused: set[str] = set()
         self.session: MemorySession | None = None
@@ -106,6 +113,7 @@ class MemoryBroker:
             raise Unreachable("no connection", "heal the link")
         self.cut()  # a second connection under a client id ends the first (MQTT 5, 3.1.4)
         self.session = session = MemorySession(self)
+        self.watch.began(session)
         try:
             yield session
         finally:

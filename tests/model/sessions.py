@@ -1,16 +1,19 @@
 """What must be so of everything that a gateway publishes, whatever becomes of it on the way."""
 
+from collections.abc import Callable
+
 from hil.cloud.envelope import read_all
-from tests.model.link import MemorySession
+from tests.model.link import MemorySession, Watch
 
 OVERTAKEN = 16  # publications of other lanes that may be under way before a new alarm departs
 
 
-class Sessions:
-    """Hears each publication as it departs."""
+class Sessions(Watch):
+    """Hears each publication as it departs. `alarms_waiting`: how many there are in the store now."""
 
-    def __init__(self) -> None:
-        self._session: MemorySession | None = None
+    def __init__(self, alarms_waiting: Callable[[], int]) -> None:
+        self._alarms_waiting = alarms_waiting
+        self._alarms_first = 0
         self._highest: dict[tuple[str, str], int] = {}
         self._hurry: dict[str, int] = {}
         self.departed_ids: set[str] = set()
@@ -19,15 +22,19 @@ class Sessions:
         """These were accepted now; nothing keeps them from departing."""
         self._hurry |= dict.fromkeys(alarms, 0)
 
+    def began(self, session: MemorySession) -> None:
+        self._alarms_first = self._alarms_waiting()
+        self._highest.clear()
+        self._hurry = dict.fromkeys(self._hurry, 0)
+
     def departed(self, session: MemorySession, topic: str, payload: bytes) -> None:
-        """Each lane goes on from what is settled or was sent before in its session; an alarm overtakes the backlog."""
-        if session is not self._session:
-            self._session = session
-            self._highest.clear()
-            self._hurry = dict.fromkeys(self._hurry, 0)
+        """A session begins with its alarms. Each lane goes on from what is settled or was sent in it before."""
         arrivals, bad = read_all(topic, payload)
         assert not bad, f"no envelope: {payload!r}"
         assert arrivals[0].lane != "alarm" or len(arrivals) == 1, "alarms do not travel in batches"
+        if not arrivals[0].epoch.startswith("v"):
+            first, self._alarms_first = min(self._alarms_first, self._alarms_waiting()), 0
+            assert arrivals[0].lane == "alarm" or not first, "other lanes depart before the alarms that waited"
         for arrival in arrivals:
             key = arrival.epoch, arrival.lane
             before = max(self._highest.get(key, 0), arrival.settled)
