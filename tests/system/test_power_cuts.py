@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from gateway.model.event import Lane
-from gateway.store import Limits, Store
+from gateway.store import Limits, Store, thread, volume
 from gateway.store.migrate import FILE, scripts
 from hil.resources.lossydisk.program import lossy_disk, why_not
 from tests.system.power_writer import Found, Outcome, Plan
@@ -231,3 +231,30 @@ async def test_a_cut_at_any_moment_of_setting_a_damaged_file_aside_loses_no_alar
         return set(ALARMS) - (waiting & found.alarms)
 
     assert await _wrong_moments(tmp_path, base, wrong) == []
+
+
+@pytest.mark.xfail(strict=True, reason="the folder that the store makes is not brought to the disk in the one above it")
+async def test_a_folder_that_the_store_has_made_survives_with_all_that_was_accepted(tmp_path: Path) -> None:
+    async with lossy_disk(tmp_path) as disk:
+        for seed in range(8):
+            store = await Store.open(disk.mount / f"flat-{seed}")
+            await store.append([event("alarm", Lane.ALARM)])
+            await disk("cut", seed=seed, names="any", off=True)
+            await store.close()
+            await disk("heal")
+            assert (disk.mount / f"flat-{seed}").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="a reserve is not brought to the disk, and an empty one counts as there")
+async def test_the_reserves_are_there_again_after_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread, "LOOK_S", 0.02)
+    async with lossy_disk(tmp_path) as disk:
+        reserves = [disk.mount / name for name in volume.RESERVES]
+        for seed in range(8):
+            store = await Store.open(disk.mount)
+            async with asyncio.timeout(5.0):
+                while sum(path.stat().st_size if path.exists() else 0 for path in reserves) < 2 * volume.RESERVE_BYTES:
+                    await asyncio.sleep(0.02)
+            await disk("cut", seed=seed, names="ordered", off=True)
+            await store.close()
+            await disk("heal")
