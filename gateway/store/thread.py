@@ -23,6 +23,7 @@ from gateway.store.volume import Writes, written_bytes
 
 LOOK_S = 2.0  # so often an idle thread looks whether its file still lies there, and at the disk
 FAULTS = 50  # the newest are kept
+HOUSE_S = 0.1  # so often a busy thread looks at the disk's space and at what was written
 GONE_ROWS = 128  # so many settled rows leave the file by themselves; fewer go along with the next commit
 CHECKPOINT_BYTES = 2**20  # an idle thread brings so much journal into the database, before SQLite does in a commit
 
@@ -49,7 +50,7 @@ class Snapshot:
     given_up: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     work: Work
     future: asyncio.Future[Any]
@@ -75,13 +76,17 @@ class StoreThread:
         self._loop = loop
         self._appended = appended
         self._file = DatabaseFile(folder, self.fault, lambda: loop.call_soon_threadsafe(appended))
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._gathered: list[_Job] = []  # what was submitted in this turn of the loop
+        self._jobs: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._late: list[_Job] = []  # what may wait for another's commit
         self._due_s = math.inf  # until then, on CLOCK_MONOTONIC
         self._given_up = 0
         self._cutting = False
         self._journal_from_bytes = 0  # what this thread had written when the journal was last empty
         self._opened_bytes = 0
+        self._written_bytes = 0
+        self._housed_s = -math.inf  # when the house was kept last
+        self._look_s = LOOK_S  # in which time it is due
         self._closed = False
         self._ended: asyncio.Future[None] = loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -97,12 +102,19 @@ class StoreThread:
         if self._closed:
             future.set_exception(StoreClosed("the store is closed", "start the service again"))
         else:
-            self._jobs.put(_Job(work, future, writes, durable, wakes, within_s))
+            self._gathered.append(_Job(work, future, writes, durable, wakes, within_s))
+            if len(self._gathered) == 1:  # all who submit in one turn of the loop share a commit
+                self._loop.call_soon(self._hand_over)
         return future
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._jobs.put(gathered)
 
     async def close(self) -> None:
         """Finish what was submitted, then close the file."""
         self._closed = True
+        self._hand_over()
         self._jobs.put(None)
         await asyncio.shield(self._ended)
 
@@ -118,9 +130,9 @@ class StoreThread:
         self._opened_bytes = self._journal_from_bytes = written_bytes()
         open_ = True
         while open_:
-            batch = self._next_batch()
-            open_ = None not in batch
-            jobs = [job for job in batch if job is not None]
+            batches = self._next_batches()
+            open_ = None not in batches
+            jobs = [job for batch in batches if batch is not None for job in batch]
             try:
                 self._serve(jobs, last=not open_)
                 self._keep_house(idle=not jobs)
@@ -130,16 +142,16 @@ class StoreThread:
         self._file.drop()
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
 
-    def _next_batch(self) -> list[_Job | None]:
+    def _next_batches(self) -> list[list[_Job] | None]:
         """Everything that waits, or nothing once it is time to look at the file, or for what may wait no longer."""
-        wait_s = 0.0 if self._cutting else max(0.0, min(LOOK_S, self._due_s - time.monotonic()))
+        wait_s = 0.0 if self._cutting else max(0.0, min(self._look_s, self._due_s - time.monotonic()))
         try:
-            batch = [self._jobs.get(timeout=wait_s) if wait_s else self._jobs.get_nowait()]
+            batches = [self._jobs.get(timeout=wait_s) if wait_s else self._jobs.get_nowait()]
         except queue.Empty:
             return []
         while not self._jobs.empty():
-            batch.append(self._jobs.get())
-        return batch
+            batches.append(self._jobs.get())
+        return batches
 
     def _serve(self, jobs: Sequence[_Job], last: bool) -> None:
         # Readers first: what they may see is committed already, and they need not wait for the disk.
@@ -175,13 +187,18 @@ class StoreThread:
             self._let_go()
         if ledger.departing:
             self._allow(max(LOOK_S, self._limits.telemetry_delay_s))
+        self._look_s = HOUSE_S
+        if not idle and not self._cutting and time.monotonic() - self._housed_s < HOUSE_S:
+            return
+        self._housed_s, self._look_s = time.monotonic(), LOOK_S
         self._make_room(ledger)
         if self._jobs.empty() and written_bytes() - self._journal_from_bytes >= CHECKPOINT_BYTES:
             self._file.checkpoint()
             self._journal_from_bytes = written_bytes()
+        self._written_bytes = written_bytes() - self._opened_bytes
+        self._look()
         if idle:
             self._file.volume.keep_reserves()
-            self._look()
             past = {fault for fault, over in self._passing.items() if over()}
             self._passing = {fault: over for fault, over in self._passing.items() if fault not in past}
             self.faults = tuple(fault for fault in self.faults if fault not in past)
@@ -230,7 +247,7 @@ class StoreThread:
 
     def _look(self) -> None:
         if (ledger := self._file.ledger) is not None:
-            writes = Writes(written_bytes() - self._opened_bytes, self._file.fsyncs)
+            writes = Writes(self._written_bytes, self._file.fsyncs)
             self.snapshot = Snapshot(ledger.epoch, ledger.counts(), writes, self._given_up)
 
     def _tell(self, done: Sequence[_Done]) -> None:

@@ -25,9 +25,15 @@ from tests.unit.store.kit import AT, alarm, command, event
 
 MB = 2**20
 ALL = dict.fromkeys(Lane, 0)
+KEEPS_HOUSE = "gateway.store.thread.HOUSE_S"
 FULL_OF = {Lane.ALARM: 5, Lane.EVENT: 5, Lane.TELEMETRY: 5}
 LIMITS = Limits(max_bytes=100 * MB, min_free_bytes=50 * MB, telemetry_delay_s=0.0)
 SMALL = Limits(max_bytes=8 * MB, min_free_bytes=0, telemetry_delay_s=0.0)
+
+
+@pytest.fixture(autouse=True)
+def house_is_kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KEEPS_HOUSE, 0.0)
 
 
 def usage(used: int, spare: int = 0, free: int = 1000 * MB, disk: int = 10_000 * MB,

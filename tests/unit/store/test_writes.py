@@ -17,7 +17,13 @@ from gateway.store.volume import RESERVES, Volume
 from tests.unit.store.kit import alarm, event
 
 ALL = dict.fromkeys(Lane, 0)
+KEEPS_HOUSE = "gateway.store.thread.HOUSE_S"
 LATE = Limits(telemetry_delay_s=3600.0)
+
+
+@pytest.fixture(autouse=True)
+def house_is_kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KEEPS_HOUSE, 0.0)
 
 
 async def fsyncs(store: Store) -> int:
@@ -153,7 +159,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("mounting a tmpfs needs root")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def fill_up(path: Path) -> None:
