@@ -261,6 +261,7 @@ async def test_a_lane_that_the_city_never_acknowledges_holds_up_no_other(tmp_pat
         await on.home.store.append(list(numbered("e", 100)))
         health = await on.home.until_state("no_answer")
         assert "lane event" in health["reason"]
+        assert health["connected"]
         for number in range(5):
             await on.home.store.append([event(f"a{number}", Lane.ALARM), event(f"t{number}", Lane.TELEMETRY)])
             await on.home.until(lambda: {f"a{number}", f"t{number}"} <= set(on.home.received))  # noqa: B023
