@@ -25,7 +25,6 @@ from tests.unit.store.kit import alarm, command, event
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
 
 SEED = 20_260_301
-EVERY_MOMENT = bool(os.environ.get("ANJU_NIGHTLY"))  # else of calls alike that follow each other only the first
 
 
 async def _cut(folder: Path, **plan: object) -> Outcome:
@@ -80,7 +79,14 @@ async def test_cuts_while_the_oldest_is_given_up_lose_no_alarm_and_no_more_than_
     assert outcome.given_up > 100
 
 
-async def _wrong_moments(tmp_path: Path, base: Path, wrong: Callable[[Found], object]) -> list[str]:
+@pytest.fixture(params=[False, pytest.param(True, marks=[pytest.mark.nightly, pytest.mark.timeout(300)])],
+                ids=["calls that differ", "every call"])
+def every(request: pytest.FixtureRequest) -> bool:
+    """Whether the power goes at every call, or of calls alike that follow each other only at the first."""
+    return bool(request.param)
+
+
+async def _wrong_moments(tmp_path: Path, base: Path, wrong: Callable[[Found], object], every: bool) -> list[str]:
     """Open and close a store on copies of `base`, with the power gone at its calls in turn; return those after which
     something is wrong."""
     found_wrong = []
@@ -90,7 +96,7 @@ async def _wrong_moments(tmp_path: Path, base: Path, wrong: Callable[[Found], ob
         await _open_and_close(whole)
         calls = (await disk("trace"))["calls"][copying:]
         for number, (earlier, call) in enumerate(pairwise(["", *calls]), 1):
-            if call == earlier and not EVERY_MOMENT:
+            if call == earlier and not every:
                 continue
             folder = _copied(base, disk.mount / "cut")
             await disk("arm", calls=number, seed=number)
@@ -121,9 +127,9 @@ async def _open_and_close(folder: Path) -> None:
 
 
 @pytest.mark.xfail(strict=True, reason="a hot rollback journal of the first opening cannot be read through mode=ro")
-async def test_a_cut_at_any_moment_of_the_first_opening_leaves_a_store_that_opens(tmp_path: Path) -> None:
+async def test_a_cut_at_any_moment_of_the_first_opening_leaves_a_store_that_opens(tmp_path: Path, every: bool) -> None:
     (tmp_path / "empty").mkdir()
-    assert await _wrong_moments(tmp_path, tmp_path / "empty", lambda found: found.complaints) == []
+    assert await _wrong_moments(tmp_path, tmp_path / "empty", lambda found: found.complaints, every) == []
 
 
 def _old(folder: Path) -> None:
@@ -152,7 +158,8 @@ def _old(folder: Path) -> None:
         db.execute("COMMIT")
 
 
-async def test_a_cut_at_any_moment_of_a_migration_leaves_the_old_or_the_new_with_everything(tmp_path: Path) -> None:
+async def test_a_cut_at_any_moment_of_a_migration_leaves_the_old_or_the_new_with_everything(
+        tmp_path: Path, every: bool) -> None:
     base = tmp_path / "old"
     base.mkdir()
     await asyncio.to_thread(_old, base)
@@ -167,7 +174,7 @@ async def test_a_cut_at_any_moment_of_a_migration_leaves_the_old_or_the_new_with
                  and found.commands == {f"command-{n}" for n in range(20)})
         return found.complaints or not right
 
-    assert await _wrong_moments(tmp_path, base, wrong) == []
+    assert await _wrong_moments(tmp_path, base, wrong, every) == []
 
 
 async def _filled(folder: Path) -> Store:
@@ -192,14 +199,14 @@ async def _crashed(tmp_path: Path) -> Path:
     return base
 
 
-async def test_a_cut_at_any_moment_of_a_checkpoint_loses_nothing(tmp_path: Path) -> None:
+async def test_a_cut_at_any_moment_of_a_checkpoint_loses_nothing(tmp_path: Path, every: bool) -> None:
     """Closing brings the journal into the database."""
     whole = [*ALARMS, *(f"e-{n}" for n in range(100))]
 
     def wrong(found: Found) -> object:
         return found.complaints or [row.event.id for row in found.rows] != whole or found.alarms != set(ALARMS)
 
-    assert await _wrong_moments(tmp_path, await _crashed(tmp_path), wrong) == []
+    assert await _wrong_moments(tmp_path, await _crashed(tmp_path), wrong, every) == []
 
 
 def _damage(folder: Path) -> None:
@@ -214,7 +221,7 @@ def _damage(folder: Path) -> None:
 @pytest.mark.xfail(strict=True, reason="a cut between setting aside and taking over leaves the alarms in the old file")
 @pytest.mark.parametrize("journal", [False, True], ids=["alarms in the database", "alarms in the journal"])
 async def test_a_cut_at_any_moment_of_setting_a_damaged_file_aside_loses_no_alarm(
-        tmp_path: Path, journal: bool) -> None:
+        tmp_path: Path, journal: bool, every: bool) -> None:
     if journal:
         await (await Store.open(tmp_path / "filled")).close()
         shutil.copytree(tmp_path / "filled", tmp_path / "empty")
@@ -230,7 +237,7 @@ async def test_a_cut_at_any_moment_of_setting_a_damaged_file_aside_loses_no_alar
         waiting = {row.event.id for row in found.rows if row.lane is Lane.ALARM}
         return set(ALARMS) - (waiting & found.alarms)
 
-    assert await _wrong_moments(tmp_path, base, wrong) == []
+    assert await _wrong_moments(tmp_path, base, wrong, every) == []
 
 
 @pytest.mark.xfail(strict=True, reason="the folder that the store makes is not brought to the disk in the one above it")
