@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--s
 	@$(BIN)/anju-bench demo $(ARGS)
 
 test: check ## Lint, types, contracts and all tests
-	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon
+	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime
 	$(BIN)/python -m pytest $(ARGS)
 
 nightly: $(VENV)/.dev ## The tests that take too long for every change

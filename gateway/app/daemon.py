@@ -13,6 +13,7 @@ from gateway.app.settings import cut, rules
 from gateway.config import Config
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.light import LightPattern
+from gateway.model.time import ClockQuality
 from gateway.ops.control import ControlServer, Verb
 from gateway.ops.notify import notify
 from gateway.ops.status import Fault
@@ -103,7 +104,9 @@ class Daemon:
                 self.fleet.order(name, Light(pattern))
 
     def _watch(self, what: str, subject: str, text: str, data: dict[str, Any]) -> None:
-        self.tail.tell(Fact(self.clock.stamp().wall_s, what, subject, text, data))
+        now = self.clock.stamp()
+        wall_s = None if now.quality is ClockQuality.UNSET else now.wall_s
+        self.tail.tell(Fact(wall_s, what, subject, text, data))
 
     def _detector_failed(self, name: str, error: Exception) -> None:
         fault = {"what": f"detector {name}", "reason": f"{type(error).__name__}: {error}",

@@ -33,9 +33,11 @@ def outbox(config: ConfigFile = DEFAULT_CONFIG, as_json: AsJson = False) -> None
 
 
 def age_s(stamp: dict[str, Any] | None, boot_id: str, mono_s: float, wall_s: float) -> float | None:
-    """How long ago a stamp was; by wall time only where it is of another boot; None where nobody can know."""
+    """How long ago a stamp was; of another boot by a wall time that was synced; None where nobody can know."""
     if stamp is None:
         return None
     if stamp["boot_id"] == boot_id:
         return mono_s - float(stamp["mono_s"])
-    return None if stamp["wall_s"] is None else wall_s - float(stamp["wall_s"])
+    if stamp["quality"] != "synced" or stamp["wall_s"] is None or wall_s < stamp["wall_s"]:
+        return None
+    return wall_s - float(stamp["wall_s"])

@@ -126,11 +126,13 @@ def test_the_outbox_shows_each_lane_and_how_old_its_oldest_is(shell: Shell, desk
     assert lines[5] == "disk full: free space"
 
 
-def test_ages_come_from_monotonic_time_of_this_boot_and_from_wall_time_of_another():
-    stamp = {"boot_id": "a", "mono_s": 10.0, "wall_s": 1000.0}
+def test_ages_come_from_monotonic_time_of_this_boot_and_from_synced_wall_time_of_another():
+    stamp = {"boot_id": "a", "mono_s": 10.0, "wall_s": 1000.0, "quality": "synced"}
     assert age_s(stamp, "a", 25.0, 9999.0) == 15.0
     assert age_s(stamp, "b", 25.0, 1060.0) == 60.0
     assert age_s(stamp | {"wall_s": None}, "b", 25.0, 1060.0) is None
+    assert age_s(stamp | {"quality": "restored"}, "b", 25.0, 1060.0) is None
+    assert age_s(stamp, "b", 25.0, 12.0) is None  # by a clock that nobody has set yet
     assert age_s(None, "a", 1.0, 1.0) is None
 
 
