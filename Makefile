@@ -17,11 +17,11 @@ demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--s
 	@$(BIN)/anju-bench demo $(ARGS)
 
 test: check ## Lint, types, contracts and all tests
-	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime
+	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3
 	$(BIN)/python -m pytest $(ARGS)
 
 nightly: $(VENV)/.dev ## The tests that take too long for every change
-	@sh .ci/need mosquitto=mosquitto
+	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types and the contracts of the floors

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -124,6 +124,18 @@ class _Client(aiomqtt.Client):
         _message.set(mid)
         return super()._pending_call(mid, value, pending_dict)
 
+    async def while_connected(self, call: Coroutine[Any, Any, Any]) -> Any:
+        """Await a call, or the end of the connection, which upstream's subscribe() does not notice."""
+        calling: asyncio.Future[Any] = asyncio.ensure_future(call)
+        try:
+            await asyncio.wait([calling, self._disconnected], return_when=asyncio.FIRST_COMPLETED)
+            if not calling.done():
+                self._disconnected.result()  # raises where the connection broke
+                raise aiomqtt.MqttError("the broker ended the connection")
+            return calling.result()
+        finally:
+            calling.cancel()
+
     async def leave(self) -> None:
         """End in any state. Upstream keeps socket and task of a connection that failed or was cancelled midway."""
         self._left = True
@@ -164,7 +176,8 @@ class Session:
 
     async def subscribe(self, *topics: str) -> None:
         try:
-            codes: Sequence[Any] = await self._client.subscribe([(topic, 1) for topic in topics])
+            asking = self._client.subscribe([(topic, 1) for topic in topics])
+            codes: Sequence[Any] = await self._client.while_connected(asking)
         except (aiomqtt.MqttError, OSError) as error:
             raise _dropped(error) from error
         for topic, code in zip(topics, codes, strict=True):
@@ -277,7 +290,7 @@ async def _explain(city: City, secrets: credentials.Credentials, error: aiomqtt.
         return found
     if isinstance(error, _ClosedEarly):
         return errors.ProtocolRefused(f"{where} closes the connection before it answers",
-                                      "check that city.port is the MQTT port and city.tls fits it")
+                                      "if it lasts, check that city.port is the MQTT port and city.tls fits it")
     return errors.Unreachable(f"{where} does not answer", "check the internet connection and the firewall")
 
 

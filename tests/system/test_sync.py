@@ -471,3 +471,24 @@ async def test_a_broker_of_mqtt_3_1_1_alone_serves_as_well(tmp_path: Path) -> No
         await control.call(socket_path, "heal")
         await home.until(lambda: home.received == ["a", "b"])
         assert await there.ids() == ["a", "b"]
+
+
+async def test_a_link_that_ends_while_topics_are_asked_for_is_noticed_at_once(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an alarm waiting nobody may wait until the broker's word would be overdue."""
+    monkeypatch.setattr("gateway.sync.session.PUBACK_S", 300.0)
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"MQTT")
+        writer.write(bytes([0x20, 3, 0, 0, 0]))  # CONNACK, MQTT 5
+        await reader.readuntil(b"down/ack")
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, HOST, 0) as server, \
+            flat(tmp_path, server.sockets[0].getsockname()[1]) as home:
+        await home.store.append([event("sos", Lane.ALARM)])
+        await home.until(lambda: connections >= 2)
+        assert home.uplink.health()["state"] == "dropped"
