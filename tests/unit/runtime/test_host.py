@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,7 @@ import pytest
 
 from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.reading import Binary, BinaryKind
+from gateway.model.time import ClockQuality, Stamp
 from gateway.runtime import frames, hosted
 from gateway.runtime.host import Host
 from gateway.runtime.hosted import HostedBus
@@ -62,6 +64,27 @@ async def test_readings_and_states_come_through(tmp_path: Path) -> None:
         assert bus.statuses()["d"].state is DeviceState.UP
         assert made[0].context.state_dir == tmp_path / "test"
         assert await bus.discover(0.1) == [{"name": "found", "seconds": 0.1}]
+
+
+class SyncedClock(kit.LoopClock):
+    """What the daemon knows of the time, and a host that started earlier does not."""
+
+    def stamp(self, mono_s: float | None = None) -> Stamp:
+        at_s = self.mono_s() if mono_s is None else mono_s
+        return Stamp(self.boot_id, at_s, 1_780_000_000.0 + at_s, ClockQuality.SYNCED)
+
+
+async def test_a_reading_carries_the_hosts_moment_and_the_daemons_wall_time(tmp_path: Path) -> None:
+    sink = kit.Sink()
+    bus = HostedBus("test", tmp_path / "host.sock", tmp_path, replace(kit.means(sink), clock=SyncedClock("boot")), None)
+    bus.apply(kit.BusSettings(), {"d": kit.device("d", "smoke")})
+    began_s = asyncio.get_running_loop().time()
+    process, _ = host(tmp_path / "host.sock")
+    async with running(bus, process):
+        await until(lambda: sink.readings)
+        at = sink.readings[0].at
+        assert began_s <= at.mono_s <= asyncio.get_running_loop().time()
+        assert at == Stamp("boot", at.mono_s, 1_780_000_000.0 + at.mono_s, ClockQuality.SYNCED)
 
 
 async def test_an_alarm_is_sent_again_until_the_daemon_has_it_on_disk(tmp_path: Path) -> None:
