@@ -5,8 +5,6 @@ from collections.abc import Callable
 from hil.cloud.envelope import read_all
 from tests.model.link import MemorySession, Watch
 
-OVERTAKEN = 16  # publications of other lanes that may be under way before a new alarm departs
-
 
 class Sessions(Watch):
     """Hears each publication as it departs. `alarms_waiting`: how many there are in the store now."""
@@ -15,24 +13,18 @@ class Sessions(Watch):
         self._alarms_waiting = alarms_waiting
         self._alarms_first = 0
         self._highest: dict[tuple[str, str], int] = {}
-        self._hurry: dict[str, int] = {}
         self.departed_ids: set[str] = set()
-
-    def must_hurry(self, alarms: set[str]) -> None:
-        """These were accepted now; nothing keeps them from departing."""
-        self._hurry |= dict.fromkeys(alarms, 0)
 
     def began(self, session: MemorySession) -> None:
         self._alarms_first = self._alarms_waiting()
         self._highest.clear()
-        self._hurry = dict.fromkeys(self._hurry, 0)
 
     def departed(self, session: MemorySession, topic: str, payload: bytes) -> None:
         """A session begins with its alarms. Each lane goes on from what is settled or was sent in it before."""
         arrivals, bad = read_all(topic, payload)
         assert not bad, f"no envelope: {payload!r}"
         assert arrivals[0].lane != "alarm" or len(arrivals) == 1, "alarms do not travel in batches"
-        if not arrivals[0].epoch.startswith("v"):
+        if not arrivals[0].epoch.startswith("v"):  # an outbox in memory knows nothing of the alarms on the disk
             first, self._alarms_first = min(self._alarms_first, self._alarms_waiting()), 0
             assert arrivals[0].lane == "alarm" or not first, "other lanes depart before the alarms that waited"
         for arrival in arrivals:
@@ -41,8 +33,3 @@ class Sessions(Watch):
             assert (arrival.first or arrival.seq) <= before + 1, f"{arrival.lane} {arrival.seq} after {before}"
             self._highest[key] = max(before, arrival.seq)
             self.departed_ids.add(arrival.id)
-            self._hurry.pop(arrival.id, None)
-        if arrivals[0].lane != "alarm":
-            self._hurry = {event_id: count + 1 for event_id, count in self._hurry.items()}
-            slow = [event_id for event_id, count in self._hurry.items() if count > OVERTAKEN]
-            assert not slow, f"an alarm waits behind other lanes: {slow}"

@@ -107,8 +107,11 @@ class Machine(RuleBasedStateMachine):
     def append_more_than_a_window(self, chosen: set[Lane]) -> None:
         self.accept([self.event(lane) for lane in sorted(chosen) for _ in range(PER_LANE + 6)])
 
-    @rule()
-    def raise_an_alarm(self) -> None:
+    @rule(backlog=st.booleans())
+    def raise_an_alarm(self, backlog: bool) -> None:
+        if backlog:
+            self.append_more_than_a_window({Lane.EVENT, Lane.TELEMETRY})
+            self.do(turn(TURNS))
         event = self.event(Lane.ALARM)
         finding = Finding(FindingKind.SOS, "pendant", event.at, 1.0, "pressed")
         departs_at_once = self.nothing_keeps_an_alarm()
@@ -164,6 +167,8 @@ class Machine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1000))
     def an_old_acknowledgement_comes(self, which: int) -> None:
         self.town.repeat(which)
+        self.broker.hand_over(ALL)
+        self.do(turn(3))
 
     # What goes wrong
 
@@ -219,8 +224,9 @@ class Machine(RuleBasedStateMachine):
             self.restart(max_bytes=1e9)
 
     @precondition(lambda self: not self.held)
-    @rule(before=st.lists(lanes, min_size=1, max_size=4), after=st.lists(lanes, max_size=4), times=st.integers(0, 2))
-    def the_file_goes_back_in_time(self, before: list[Lane], after: list[Lane], times: int) -> None:
+    @rule(before=st.lists(lanes, min_size=1, max_size=4), after=st.lists(lanes, max_size=4), times=st.integers(0, 2),
+          again=st.booleans())
+    def the_file_goes_back_in_time(self, before: list[Lane], after: list[Lane], times: int, again: bool) -> None:
         """A copy is put back: what came in between is lost with the file, and its numbers are given a second time."""
         backup, held = self.folder / "backup", set(self.reference.accepted)
         copy(self.flat.place, backup)
@@ -234,6 +240,9 @@ class Machine(RuleBasedStateMachine):
         self.reference.excused |= self.reference.accepted - held - self.town.events().keys()
         self.do(self.flat.kill(self.limits, damage=lambda place: copy(backup, place)))
         self.append(after or before)
+        if again:
+            self.do(asyncio.sleep(1.0))  # for the new connection
+            self.an_old_acknowledgement_comes(-1)
 
     def the_city_forgets(self) -> None:
         """What it had acknowledged is its own loss."""
@@ -350,11 +359,8 @@ class Machine(RuleBasedStateMachine):
         self.flat.uplink.offer(events)
 
     async def append_now(self, events: Sequence[Event], alarm: Alarm | None) -> None:
-        backlog = self.flat.store.counts()[Lane.ALARM].waiting
         await self.flat.store.append(events, alarm)
         self.reference.accepted |= {event.id for event in events}
-        if backlog < PER_LANE // 2 and self.topic(Lane.ALARM) not in self.broker.refused:
-            self.sessions.must_hurry({event.id for event in events if event.lane is Lane.ALARM})
 
     async def append_and_kill(self, events: Sequence[Event]) -> None:
         appending = asyncio.create_task(self.flat.store.append(events))
