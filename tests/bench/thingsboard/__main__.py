@@ -26,6 +26,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="a directory on the disk to measure")
     parser.add_argument("--scale", type=float, default=1.0, help="multiply every size; below 1 to try something out")
     parser.add_argument("--json", action="store_true", help="print the report as JSON (default: as Markdown)")
+    parser.add_argument("--brief", action="store_true", help="in Markdown, say why only where Anju is not ahead")
     parser.add_argument("--from", dest="saved", type=Path, metavar="FILE", help="show a saved JSON report, run nothing")
     return parser.parse_args()
 
@@ -48,7 +49,7 @@ async def report(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main() -> int:
     arguments = _arguments()
-    logging.basicConfig(level=logging.CRITICAL)  # what goes wrong here goes wrong on purpose
+    logging.disable(logging.ERROR)  # what goes wrong here goes wrong on purpose
     try:
         if arguments.saved:
             found = json.loads(arguments.saved.read_text(encoding="utf-8"))
@@ -64,7 +65,7 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(found, indent=1, ensure_ascii=False))
     else:
-        print(f"{markdown(found)}\n- {machine(found)}")
+        print(f"{markdown(found, arguments.brief)}\n- {machine(found)}")
     return 0
 
 

@@ -41,10 +41,11 @@ class Comparison:
         return asdict(self) | numbers | {"ahead": self.ahead}
 
 
-def markdown(report: Mapping[str, Any]) -> str:
-    """Return the table of a report for a document, with what was compared below."""
+def markdown(report: Mapping[str, Any], brief: bool = False) -> str:
+    """Return the table of a report for a document, with what was compared below; `brief`: why only where not ahead."""
     lines = ["| " + " | ".join(_HEAD) + " |", "|---|--:|--:|---|---|"]
-    lines += ["| " + " | ".join(_cells(row)) + " |" for row in report["rows"]]
+    lines += ["| " + " | ".join(_cells(row | {"why": ""} if brief and row["ahead"] else row)) + " |"
+              for row in report["rows"]]
     lines += ["", verdict(report["rows"]), ""]
     lines += [f"- {what}: {text}" for what, text in report["settings"].items()]
     return "\n".join(lines)
@@ -56,7 +57,7 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
     level = [row["name"] for row in rows if row["ahead"] is None and _known(row)]
     missing = [row["name"] for row in rows if not _known(row)]
     parts = [f"Anju is ahead in {sum(row['ahead'] is True for row in rows)} of {len(rows)} rows"]
-    parts += [f"{word}: {', '.join(names)}" for word, names in
+    parts += [f"{word}: " + ", ".join(f"“{name}”" for name in names) for word, names in
               (("behind", behind), ("level", level), ("not measured", missing)) if names]
     return "; ".join(parts) + "."
 
@@ -73,7 +74,7 @@ def _known(row: Mapping[str, Any]) -> bool:
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     place = {True: "ahead", False: "**behind**", None: "level" if _known(row) else "not measured"}[row["ahead"]]
-    figures = [_figure(row[key], row["unit"]) for key in ("value", "peer_value")]
+    figures = [_figure(row[key], row["unit"]).strip() for key in ("value", "peer_value")]
     return [row["name"], *figures, place, row["why"].replace("|", "\\|")]
 
 

@@ -50,11 +50,18 @@ def test_the_table_says_plainly_where_the_peer_is_ahead_and_why() -> None:
         "| loss | 0 events | 0 events | level | neither loses |",
         "| cut | – | – | not measured | no fuse |",
         "",
-        "Anju is ahead in 1 of 4 rows; behind: flat out; level: loss; not measured: cut.",
+        "Anju is ahead in 1 of 4 rows; behind: “flat out”; level: “loss”; not measured: “cut”.",
         "",
         "- Events: 171 bytes",
     ]
     assert PEER in lines[0]
+
+
+def test_a_brief_table_still_says_why_where_anju_is_not_ahead() -> None:
+    rows = [row.as_json() for row in (LATE, replace(LATE, name="other", peer_value=1.0), replace(LATE, peer_value=2.5))]
+    lines = markdown({"rows": rows, "settings": {}}, brief=True).splitlines()
+    assert lines[2] == "| latency | 2.5 ms | 105 ms | ahead |  |"
+    assert [LATE.why in line for line in lines[2:5]] == [False, True, True]
 
 
 def test_where_all_is_well_the_verdict_is_short() -> None:
