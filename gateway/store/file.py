@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from gateway.store.errors import StoreError, StoreNewer, is_corrupt, is_disk, is_full, is_outside, translate
+from gateway.store.errors import StoreError, StoreNewer, is_corrupt, is_disk, is_full, is_outside, is_refused, translate
 from gateway.store.ledger import Ledger
-from gateway.store.migrate import FILE, Damaged, open_sound, set_aside
-from gateway.store.salvage import Salvage
+from gateway.store.migrate import FILE, Damaged, open_sound
+from gateway.store.salvage import Salvage, left_unread, read_name, set_aside
 from gateway.store.volume import Volume
 
 CHECKPOINT_FSYNCS = 3  # the journal, the database, and the journal's new head (https://www.sqlite.org/wal.html)
@@ -46,6 +46,9 @@ class DatabaseFile:
                 self._salvage.take(self.ledger.connection)  # it still reads the file that has no name any more
             self.drop()
         if self.ledger is None:
+            if self._salvage is None:
+                for aside in left_unread(self._path):
+                    self._read(aside)
             try:
                 connection = open_sound(self._path)
             except Damaged as damage:
@@ -91,8 +94,8 @@ class DatabaseFile:
                 self._put_aside(str(error))
             except OSError as still:
                 error = still
-        elif is_disk(error):
-            self.drop()
+        elif is_disk(error) or is_refused(error):
+            self.drop()  # opened again it is looked at
         elif self.ledger is not None:
             try:
                 self.ledger.rollback()
@@ -127,8 +130,10 @@ class DatabaseFile:
         except Exception as error:
             self.drop()
             if not is_outside(error):
+                self._salvage.leave()
                 self._salvage = None  # it is the find itself, and must stand in nobody's way
             raise
+        self._salvage.leave()
         self._salvage = None
         self._found()
         self._fault(f"of the file that is gone {told}",
@@ -136,10 +141,14 @@ class DatabaseFile:
 
     def _put_aside(self, damage: str) -> None:
         aside = set_aside(self._path)
+        self._read(aside)
+        name = read_name(aside).name
+        self._fault(f"the database was damaged ({damage}) and set aside as {name}; a new one was started",
+                    f"keep {name} for the service desk and check the disk")
+
+    def _read(self, aside: Path) -> None:
         self._salvage = self._salvage or Salvage()
         self._salvage.take_file(aside)
-        self._fault(f"the database was damaged ({damage}) and set aside as {aside.name}; a new one was started",
-                    f"keep {aside.name} for the service desk and check the disk")
 
     def _inode_now(self) -> int:
         try:

@@ -149,8 +149,9 @@ class Ledger:
                                                         ORDER BY rowid DESC LIMIT -1 OFFSET ?)"""
             self.connection.execute(over, (AlarmState.CLOSED, AlarmState.CANCELLED, KEPT_ALARMS))
 
-    def knows_alarm(self, alarm_id: str) -> bool:
-        return self.connection.execute("SELECT 1 FROM alarm WHERE id = ?", (alarm_id,)).fetchone() is not None
+    def alarm(self, alarm_id: str) -> bytes | None:
+        row = self.connection.execute("SELECT CAST(body AS BLOB) FROM alarm WHERE id = ?", (alarm_id,)).fetchone()
+        return None if row is None else row[0]
 
     def open_alarms(self) -> list[Body]:
         """Return the alarms that nobody has closed, in the order of their ids."""

@@ -46,21 +46,8 @@ def open_sound(path: Path) -> sqlite3.Connection:
         if is_corrupt(error):
             raise Damaged(str(error)) from error
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return connection
-
-
-def set_aside(path: Path) -> Path:
-    """Rename the damaged file and its journals, so that nothing is ever deleted; return where the file is now."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for suffix in ("-wal", "-shm", ""):
-        source = path.with_name(path.name + suffix)
-        if source.exists():
-            source.rename(aside.with_name(aside.name + suffix))
-    _sync_folder(path.parent)
-    return aside
 
 
 def _text(damaged: bytes) -> str:
@@ -120,7 +107,8 @@ def _runner(sql: str) -> Any:
     return run
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring what was made, renamed or removed in a folder to disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

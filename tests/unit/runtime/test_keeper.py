@@ -281,6 +281,21 @@ def test_what_comes_while_the_disk_is_tried_again_is_not_forgotten() -> None:
     run(story)
 
 
+def test_a_newer_state_that_comes_while_an_older_one_is_being_saved_is_saved_too() -> None:
+    async def story(bench: Bench) -> None:
+        bench.disk.answers.clear()
+        bench.keeper.submit([repeated("a", 0)])
+        await asyncio.sleep(2 * HANG_S)
+        for number in (1, 2):  # the second one while the disk is being tried with the first
+            bench.keeper.submit([Commit((), alarm("a", number))])
+            await asyncio.sleep(RETRY_S)
+        bench.disk.answers.set()
+        await asyncio.sleep(2 * RETRY_S)
+        assert bench.disk.alarms["a"].repeats == 2
+
+    run(story)
+
+
 def test_what_cannot_travel_ends_nothing_while_the_disk_says_nothing() -> None:
     async def story(bench: Bench) -> None:
         def offer(events: Sequence[Event]) -> None:
