@@ -106,6 +106,8 @@ async def home(folder: Path, clock: OddClock) -> AsyncIterator[Flat]:
             yield f
         finally:
             await gateway.program.stop()
+            for left in ("faketime_shm", "sem.faketime_sem"):  # the library leaves them behind
+                Path(f"/dev/shm/{left}_{gateway.program.pid}").unlink(missing_ok=True)
 
 
 async def press(f: Flat, name: str) -> None:
