@@ -46,8 +46,8 @@ def primary_code(error: BaseException) -> int:
 
 
 def is_corrupt(error: BaseException) -> bool:
-    """Tell whether the file itself is damaged."""
-    return primary_code(error) in _CORRUPT
+    """Tell whether the file itself is damaged. SQLite quotes in its errors, and damaged bytes are no text."""
+    return primary_code(error) in _CORRUPT or isinstance(error, UnicodeDecodeError)
 
 
 def is_disk(error: BaseException) -> bool:
@@ -58,6 +58,11 @@ def is_disk(error: BaseException) -> bool:
 def is_full(error: BaseException) -> bool:
     """Tell whether the disk has no space left."""
     return primary_code(error) == sqlite3.SQLITE_FULL
+
+
+def is_refused(error: BaseException) -> bool:
+    """Tell whether SQLite does not understand a statement: ours are sound, so the schema may be rotten."""
+    return primary_code(error) == sqlite3.SQLITE_ERROR
 
 
 def is_outside(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from gateway.store.errors import StoreError, StoreNewer, is_corrupt, is_disk, is_full, is_outside, translate
+from gateway.store.errors import StoreError, StoreNewer, is_corrupt, is_disk, is_full, is_outside, is_refused, translate
 from gateway.store.ledger import Ledger
 from gateway.store.migrate import FILE, Damaged, open_sound
 from gateway.store.salvage import Salvage, left_unread, read_name, set_aside
@@ -94,8 +94,8 @@ class DatabaseFile:
                 self._put_aside(str(error))
             except OSError as still:
                 error = still
-        elif is_disk(error):
-            self.drop()
+        elif is_disk(error) or is_refused(error):
+            self.drop()  # opened again it is looked at
         elif self.ledger is not None:
             try:
                 self.ledger.rollback()

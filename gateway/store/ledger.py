@@ -94,10 +94,13 @@ class Ledger:
     oldest: dict[Lane, Stamp | None] = field(default_factory=dict)
     departing: dict[Lane, int] = field(default_factory=dict)  # settled, but still in the file: invariant 6
     gone: int = 0  # rows among them
+    durable: bool | None = None  # what the last transaction was
 
     def begin(self, durable: bool) -> None:
         """Start a transaction whose commit survives a power cut (`durable`), or may be forgotten by one."""
-        self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        if durable is not self.durable:
+            self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self.durable = durable
         self.connection.execute("BEGIN IMMEDIATE")
         for lane, upto in self.departing.items():  # invariant 6
             self.connection.execute("DELETE FROM outbox WHERE lane = ? AND seq > 0 AND seq <= ?", (lane, upto))

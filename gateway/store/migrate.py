@@ -11,12 +11,25 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from gateway.store.errors import StoreNewer, is_corrupt
+from gateway.store.errors import StoreNewer, is_corrupt, is_full, is_refused
 
 FILE = "anju.db"
 _SET = "anju"
 _WAL_PAGES = 512  # 2 MB: in a commit only where the store thread finds no time for it (thread.CHECKPOINT_BYTES)
 _BUSY_S = 0.2  # somebody holds the file with another tool: alarms then go on from memory, within a second
+
+
+PROBES = (
+    "SELECT key, value FROM meta",
+    "SELECT id, state, body FROM alarm",
+    "SELECT id, body, done, result FROM inbox",
+    "SELECT name, body FROM detector",
+    "SELECT n, id, lasted_s, began_wall_s, synced_from_s, synced_upto_s, restored_wall_s FROM boot",
+    "SELECT lane, seq, id, body, first FROM outbox",
+    "INSERT INTO outbox (lane, seq, id, body) VALUES (0, 1, '', '') ON CONFLICT (id) WHERE lane = 0 DO NOTHING",
+    "INSERT INTO outbox (lane, seq, id, body) VALUES (0, 0, '', '') ON CONFLICT (lane, seq) DO UPDATE SET first = 0",
+)
+"""What a sound schema understands; explained, never run."""
 
 
 class Damaged(Exception):
@@ -31,7 +44,9 @@ def scripts() -> dict[str, str]:
 
 def open_sound(path: Path) -> sqlite3.Connection:
     """Return a checked, migrated connection. Raises Damaged, StoreNewer, sqlite3.Error, OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sync_folder(path.parent.parent)
     try:
         if path.exists() and path.stat().st_size:
             _refuse_newer(path)
@@ -39,14 +54,14 @@ def open_sound(path: Path) -> sqlite3.Connection:
         connection.text_factory = _text
         try:
             _prepare(connection)
+            sync_folder(path.parent)
         except BaseException:
             connection.close()
             raise
-    except sqlite3.Error as error:
-        if is_corrupt(error):
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if is_corrupt(error) or is_refused(error):
             raise Damaged(str(error)) from error
         raise
-    sync_folder(path.parent)
     return connection
 
 
@@ -56,7 +71,9 @@ def _text(damaged: bytes) -> str:
 
 
 def _refuse_newer(path: Path) -> None:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_S)) as reader:
+    # The power may have failed in the very first transactions, before WAL: their journal must be rolled back to read.
+    mode = "rw" if path.with_name(f"{path.name}-journal").exists() else "ro"
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=_BUSY_S)) as reader:
         strange = sorted(_applied(reader) - set(scripts()))
     if strange:
         raise StoreNewer(f"{path} was made by a newer version (it has {', '.join(strange)})",
@@ -80,6 +97,25 @@ def _prepare(connection: sqlite3.Connection) -> None:
     if complaint != "ok":
         raise Damaged(complaint)
     _migrate(connection)
+    for statement in PROBES:  # a rotten schema reads well and serves nobody
+        connection.execute(f"EXPLAIN {statement}")
+    _flush_journal(connection)
+
+
+def _flush_journal(connection: sqlite3.Connection) -> None:
+    """Bring the journal into the database. Where the disk has no space for that the journal stays and serves.
+
+    What an fsync failed for stays in the system's cache and looks well (https://lwn.net/Articles/752063/): commits
+    behind it would be lost with it. Copied and flushed again it is on disk, or this fails too.
+    """
+    try:
+        held_up = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlite3.Error as error:
+        if not is_full(error):
+            raise
+    else:
+        if held_up:
+            raise sqlite3.OperationalError("the journal cannot be brought into the database")
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

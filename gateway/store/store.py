@@ -201,20 +201,27 @@ class Store:
         One that cannot be read is set right first: a fault takes its number under another id, so that nobody takes
         the alarm for received, and it can be appended again. For an alarm's the epoch is renewed, which asks for that.
         """
-        raw: list[RawRow] = await self._thread.submit(lambda ledger: ledger.next_rows(after, limit))
-        rows = [Row(row.epoch, row.lane, row.seq, row.settled, _event(row), row.first) for row in raw]
-        mended = [(row.seq, row.event, _encode(row.event)) for row, was in zip(rows, raw, strict=True)
-                  if row.event.id != was.id]
+        rows, mended, epoch = await self._read_rows(after, limit)
         if not mended:
             return rows
         for _, substitute, _ in mended:
             self._thread.fault(substitute.data["reason"], substitute.data["cure"])
         try:
-            await self._thread.submit(lambda ledger: ledger.substitute(raw[0].epoch, mended), writes=True)
+            await self._thread.submit(lambda ledger: ledger.substitute(epoch, mended), writes=True)
         except StoreError:
             return rows  # the disk takes nothing now: nothing waits for that
         renewed = any(event.lane is Lane.ALARM for _, event, _ in mended)
-        return await self.next_rows(dict.fromkeys(after, 0) if renewed else after, limit)
+        rows, _, _ = await self._read_rows(dict.fromkeys(after, 0) if renewed else after, limit)
+        return rows  # a row that cannot even be replaced goes out as what should stand there
+
+    async def _read_rows(self, after: Mapping[Lane, int], limit: int
+                         ) -> tuple[list[Row], list[tuple[int, Event, bytes]], str]:
+        """Return rows, for those that cannot be read what shall stand there, and the epoch of all."""
+        raw: list[RawRow] = await self._thread.submit(lambda ledger: ledger.next_rows(after, limit))
+        rows = [Row(row.epoch, row.lane, row.seq, row.settled, _event(row), row.first) for row in raw]
+        mended = [(row.seq, row.event, _encode(row.event)) for row, was in zip(rows, raw, strict=True)
+                  if row.event.id != was.id]
+        return rows, mended, raw[0].epoch if raw else ""
 
     async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "", *, published: int | None = None,
                      renew: bool = True) -> list[str]:

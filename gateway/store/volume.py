@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.store.migrate import sync_folder
+
 RESERVES = ("anju.reserve-1", "anju.reserve-2")
 RESERVE_BYTES = 2 * 2**20  # the journal that may wait for its way into the database, twice (thread.CHECKPOINT_BYTES)
 _SHARE = 32  # of a small disk a reserve takes no more than one part in so many
@@ -41,12 +43,12 @@ class Volume:
 
     def has_reserves(self) -> bool:
         """Tell whether both are there."""
-        return all((self._folder / name).exists() for name in RESERVES)
+        return not any(_is_empty(self._folder / name) for name in RESERVES)
 
     def keep_reserves(self) -> None:
         """Make what is missing of them where there is plenty of space, the last first."""
         for reserve in reversed([self._folder / name for name in RESERVES]):
-            space = None if reserve.exists() else self.space()
+            space = self.space() if _is_empty(reserve) else None
             if space is None:
                 continue
             free_bytes, disk_bytes = space
@@ -63,13 +65,23 @@ class Volume:
         return False
 
 
+def _is_empty(path: Path) -> bool:
+    """Tell whether a file holds nothing: it is not there, or a power cut took its blocks."""
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return True
+
+
 def _allocate(path: Path, size_bytes: int) -> None:
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.posix_fallocate(handle, 0, size_bytes)
+            os.fsync(handle)
         finally:
             os.close(handle)
+        sync_folder(path.parent)
     except OSError:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)

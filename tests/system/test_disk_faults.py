@@ -39,16 +39,6 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _defect(reason: str) -> pytest.MarkDecorator:
-    """Mark what these tests have found in the store; the mark goes with its cure, for a test that passes fails then."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
-JOURNAL = _defect("what an fsync gave up stays in the journal, and commits go on behind it")
-LEAK = _defect("where fsync of the folder fails the connection stays open and locks the file")
-ROT = _defect("a damaged schema is not set aside; a row that cannot be mended is read again and again")
-
-
 @pytest_asyncio.fixture
 async def disk(tmp_path: Path) -> AsyncIterator[LossyDisk]:
     async with lossy_disk(tmp_path) as disk:
@@ -109,9 +99,7 @@ async def _until(condition: Callable[[], object], timeout_s: float = 8.0) -> Non
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks={"EIO on fsync": LEAK, "EIO on fsync of the journal": JOURNAL}.get(name, ()))
-    for name in FAULTS])
+@pytest.mark.parametrize("name", FAULTS)
 async def test_alarms_go_out_while_the_disk_fails_and_all_is_saved_when_it_heals(
         name: str, disk: LossyDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "RETRY_S", 0.05)
@@ -145,7 +133,7 @@ async def test_alarms_go_out_while_the_disk_fails_and_all_is_saved_when_it_heals
         assert len({"before", *done} - {row.event.id for row in rows}) <= given_up
 
 
-@pytest.mark.parametrize("suffix", [pytest.param("", marks=LEAK), pytest.param("-wal", marks=JOURNAL), ".db"],
+@pytest.mark.parametrize("suffix", ["", "-wal", ".db"],
                          ids=["everywhere", "the journal", "the database"])
 async def test_what_is_accepted_after_an_fsync_failed_survives_a_power_cut(
         suffix: str, tmp_path: Path, disk: LossyDisk) -> None:
@@ -218,7 +206,6 @@ def _bodies(db: sqlite3.Connection, query: str, key: object) -> list[bytes]:
         return []
 
 
-@ROT
 async def test_a_store_opens_on_a_rotten_file_and_saves_every_alarm_that_can_be_read(
         tmp_path: Path, disk: LossyDisk, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "base").mkdir()
@@ -257,7 +244,6 @@ async def test_a_store_opens_on_a_rotten_file_and_saves_every_alarm_that_can_be_
         print(f"\n105 rotten files: all opened, {damaged} times a fault was told, every readable alarm was there")
 
 
-@ROT
 async def test_a_file_that_rots_while_it_is_open_stops_nothing(disk: LossyDisk) -> None:
     wrong = []
     for seed in range(25):

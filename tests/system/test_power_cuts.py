@@ -126,7 +126,6 @@ async def _open_and_close(folder: Path) -> None:
     await (await Store.open(folder)).close()
 
 
-@pytest.mark.xfail(strict=True, reason="a hot rollback journal of the first opening cannot be read through mode=ro")
 async def test_a_cut_at_any_moment_of_the_first_opening_leaves_a_store_that_opens(tmp_path: Path, every: bool) -> None:
     (tmp_path / "empty").mkdir()
     assert await _wrong_moments(tmp_path, tmp_path / "empty", lambda found: found.complaints, every) == []
@@ -218,7 +217,6 @@ def _damage(folder: Path) -> None:
         file.write(b"\xa5" * 4096)
 
 
-@pytest.mark.xfail(strict=True, reason="a cut between setting aside and taking over leaves the alarms in the old file")
 @pytest.mark.parametrize("journal", [False, True], ids=["alarms in the database", "alarms in the journal"])
 async def test_a_cut_at_any_moment_of_setting_a_damaged_file_aside_loses_no_alarm(
         tmp_path: Path, journal: bool, every: bool) -> None:
@@ -240,7 +238,6 @@ async def test_a_cut_at_any_moment_of_setting_a_damaged_file_aside_loses_no_alar
     assert await _wrong_moments(tmp_path, base, wrong, every) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the folder that the store makes is not brought to the disk in the one above it")
 async def test_a_folder_that_the_store_has_made_survives_with_all_that_was_accepted(tmp_path: Path) -> None:
     async with lossy_disk(tmp_path) as disk:
         for seed in range(8):
@@ -252,7 +249,6 @@ async def test_a_folder_that_the_store_has_made_survives_with_all_that_was_accep
             assert (disk.mount / f"flat-{seed}").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="a reserve is not brought to the disk, and an empty one counts as there")
 async def test_the_reserves_are_there_again_after_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thread, "LOOK_S", 0.02)
     async with lossy_disk(tmp_path) as disk:

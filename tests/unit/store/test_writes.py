@@ -31,6 +31,12 @@ async def fsyncs(store: Store) -> int:
     return store.writes().fsyncs
 
 
+async def written_bytes(store: Store) -> int:
+    for _ in range(2):  # the house is kept behind each turn of the thread
+        await store.detector("nobody")
+    return store.writes().bytes
+
+
 def rows_in(path: Path) -> int:
     with closing(sqlite3.connect(path / "anju.db")) as base:
         count: int = base.execute("SELECT count(*) FROM outbox WHERE seq > 0").fetchone()[0]
@@ -92,11 +98,9 @@ async def test_what_is_settled_is_gone_at_once_and_leaves_the_file_with_the_next
 async def test_many_settled_rows_leave_the_file_by_themselves(tmp_path: Path) -> None:
     store = await Store.open(tmp_path, LATE)
     await store.append([event(f"e{n}") for n in range(1000)])
-    before = store.writes().bytes
+    before = await written_bytes(store)
     await store.settle(store.epoch, Lane.EVENT, 900, "e899")
-    await store.detector("nobody")
-    await store.detector("nobody")
-    assert store.writes().bytes > before
+    assert await written_bytes(store) > before
     await store.close()
     assert rows_in(tmp_path) == 100
 
@@ -106,14 +110,14 @@ async def test_what_is_settled_leaves_the_file_in_time_though_nothing_else_happe
     monkeypatch.setattr("gateway.store.thread.LOOK_S", 0.02)
     store = await Store.open(tmp_path, Limits(telemetry_delay_s=0.0))
     await store.append([event("a"), event("b")])
-    before = store.writes().bytes
+    before = await written_bytes(store)
     await store.settle(store.epoch, Lane.EVENT, 2, "b")
     async with asyncio.timeout(10):
         while store.writes().bytes == before:
             await asyncio.sleep(0.01)
-    written = store.writes().bytes
+    written = await written_bytes(store)
     await asyncio.sleep(0.1)
-    assert store.writes().bytes == written
+    assert await written_bytes(store) == written
     await store.close()
 
 
@@ -130,12 +134,11 @@ async def test_a_commit_that_fails_forgets_no_settling(tmp_path: Path) -> None:
 
 async def test_bytes_and_fsyncs_are_counted(tmp_path: Path) -> None:
     store = await Store.open(tmp_path)
-    before = store.writes()
+    before, before_bytes = await fsyncs(store), await written_bytes(store)
     for n in range(10):
         await store.append([event(f"e{n}")])
-    after = store.writes()
-    assert after.fsyncs == before.fsyncs + 10
-    assert 10 * 4096 <= after.bytes - before.bytes <= 10 * 16_384
+    assert await fsyncs(store) == before + 10
+    assert 10 * 4096 <= await written_bytes(store) - before_bytes <= 10 * 16_384
     await store.close()
 
 
