@@ -31,8 +31,8 @@ MEASUREMENTS: dict[str, tuple[Measurement, ...]] = {
 
 SETTINGS = {
     "ThingsBoard": "its default configuration with storage of type sqlite and that type's own defaults (1,000 events a "
-                   "commit and a pack, 1,024 MB a file, 10 files, WAL, synchronous=NORMAL), QoS 1, the server on "
-                   "localhost without limits of rate, one MQTT connector",
+                   "commit and a pack, where the file that it ships would read 10; 1,024 MB a file, 10 files, WAL, "
+                   "synchronous=NORMAL), QoS 1, the server on localhost without limits of rate, one MQTT connector",
     "Anju": "its default configuration, the city on localhost without TLS; events, which are committed at once "
             "(telemetry may wait up to 30 s for a commit)",
     "Events": "171 bytes in either file",
