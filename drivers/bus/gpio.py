@@ -7,6 +7,11 @@ An output's settings also have `active_high`.
 Debouncing: an edge counts at once, then the pin is left alone for BOUNCE_S and its level is read again. So a press is
 told without delay, bouncing tells nothing more, and the level told last is the pin's real one. Spikes are the wiring's
 affair: a long wire to a button wants its 10 kOhm and 100 nF.
+
+The first level is told BOUNCE_S after the pull was switched on, which has to charge the wire first: at 50 kOhm (BCM2711
+datasheet, 5.2) those 100 nF take 5 ms, in which a button at rest reads as pressed. A contact that was closed while nobody
+looked is still told if it is closed then. What was pressed and released in between nobody knows: the kernel forgets the
+edges of a line that nobody holds.
 """
 
 import asyncio
@@ -137,7 +142,8 @@ class PinPort:
             self._pin.when_changed = self._in_thread
         except Exception as error:  # lgpio's own errors have no root in common with gpiozero's
             raise _refused(self._pin, error) from error
-        self._tell(self._mono_s(), self._active())
+        self._edge_mono_s = self._mono_s()
+        self._settling = self._loop.call_later(BOUNCE_S, self._settled)
         try:
             while True:
                 yield await self._edges.get()

@@ -15,7 +15,7 @@ from gateway.store.errors import StoreNewer, is_corrupt, is_full, is_refused
 
 FILE = "anju.db"
 _SET = "anju"
-_WAL_PAGES = 512  # 2 MB: in a commit only where the store thread finds no time for it (thread.CHECKPOINT_BYTES)
+WAL_PAGES = 2048  # 8 MB: a net below the store thread, which makes the checkpoints (thread.CHECKPOINT_BYTES)
 _BUSY_S = 0.2  # somebody holds the file with another tool: alarms then go on from memory, within a second
 
 
@@ -92,7 +92,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
     complaint = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if complaint != "ok":
         raise Damaged(complaint)

@@ -25,7 +25,7 @@ LOOK_S = 2.0  # so often an idle thread looks whether its file still lies there,
 FAULTS = 50  # the newest are kept
 HOUSE_S = 0.1  # so often a busy thread looks at the disk's space and at what was written
 GONE_ROWS = 128  # so many settled rows leave the file by themselves; fewer go along with the next commit
-CHECKPOINT_BYTES = 2**20  # an idle thread brings so much journal into the database, before SQLite does in a commit
+CHECKPOINT_BYTES = 2**20  # an idle thread brings so much journal into the database, a busy one twice as much
 
 NOTHING = Writes(0, 0)
 
@@ -192,7 +192,8 @@ class StoreThread:
             return
         self._housed_s, self._look_s = time.monotonic(), LOOK_S
         self._make_room(ledger)
-        if self._jobs.empty() and written_bytes() - self._journal_from_bytes >= CHECKPOINT_BYTES:
+        journal_bytes = written_bytes() - self._journal_from_bytes
+        if journal_bytes >= CHECKPOINT_BYTES * (1 if self._jobs.empty() else 2):
             self._file.checkpoint()
             self._journal_from_bytes = written_bytes()
         self._written_bytes = written_bytes() - self._opened_bytes

@@ -22,7 +22,7 @@ import msgspec
 
 from gateway.model.event import Event, Lane
 from gateway.store import Store
-from gateway.store.migrate import scripts
+from gateway.store.migrate import WAL_PAGES, scripts
 from tests.bench.lab import Lab, interleaved
 from tests.bench.outbox.load import AT_ONCE, events
 from tests.bench.result import Row, at_least, compared
@@ -30,7 +30,6 @@ from tests.bench.result import Row, at_least, compared
 LIMIT = at_least(0.8)
 ROUNDS = 31  # short ones: a shared disk's mood changes within seconds
 A_ROUND = {1: 100, 10: 1000, 100: 5000}  # events
-WAL_PAGES = 512  # as gateway/store/migrate.py sets it
 
 Ready = tuple[int, int, str, bytes]
 """A row as it is written: lane, number, id, body."""

@@ -7,15 +7,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from drivers.bus import gpio as bus
 from drivers.bus.gpio import BOUNCE_S, BUS, GpioSettings, Header, PinPort, make_factory
-from drivers.devices.gpio_button import GpioButtonSettings
+from drivers.devices.gpio_button import GpioButtonSettings, run
 from drivers.devices.gpio_light import GpioLightSettings
 from drivers.testkit import gpio as conformance
 from drivers.testkit.gpio import FakePin
+from drivers.testkit.link import RecordedLink
+from gateway.model.reading import Binary, BinaryKind, Button, Press
 from gateway.spi import BusContext, BusUnavailable, DeviceRejected
-from hil.devices.gpio.factory import ADDRESS
+from hil.devices.gpio.factory import ADDRESS, BenchFactory
 from hil.resources import control
-from tests.drivers.gpio.conftest import Bench
+from tests.drivers.gpio.conftest import Bench, wired
 
 BUTTON = GpioButtonSettings(pin=17)
 
@@ -82,6 +85,50 @@ async def test_a_press_shorter_than_the_bounce_time_is_told_with_its_release(ben
         await bench.contact(17, False)
         assert [(await anext(levels))[1] for _ in range(2)] == [True, False]
         await levels.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_wire_that_the_pull_has_to_charge_first_is_no_press(
+        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "BOUNCE_S", 0.5)
+    await bench.contact(17, True)
+    async with opened(bench, BUTTON) as port:
+        levels = port.levels()
+        first = asyncio.ensure_future(anext(levels))
+        await asyncio.sleep(0)
+        await bench.contact(17, False)
+        assert (await first)[1] is False
+        await levels.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_contact_that_is_closed_at_the_start_is_told_with_the_time_of_the_start(bench: Bench) -> None:
+    await bench.contact(17, True)
+    async with opened(bench, BUTTON) as port:
+        began_mono_s = time.monotonic()
+        levels = port.levels()
+        mono_s, active = await anext(levels)
+        assert active
+        assert began_mono_s <= mono_s <= time.monotonic() - BOUNCE_S / 2
+        await levels.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_button_held_over_a_restart_is_a_press(board: Path) -> None:
+    """By the real driver, on the board: it goes on while no gateway is there."""
+    await control.call(board, "level", pin=17, active=False)
+    for held, told in ((False, [Binary(BinaryKind.FAULT, False)]), (True, [Press(Button.SOS)])):
+        await control.call(board, "level", pin=17, active=held)
+        link = RecordedLink(BUTTON)
+        async with running(await _bench(board)) as header, \
+                header.open("sos", BUTTON) as port:
+            session = asyncio.create_task(run(link, port))
+            await link.is_ready.wait()
+            session.cancel()
+            await asyncio.wait({session})
+        assert [value for _, value in link.said] == told
+
+
+async def _bench(board: Path) -> Bench:
+    factory = await asyncio.to_thread(BenchFactory, str(board))
+    return Bench(factory, wired(factory, board))
 
 
 async def test_a_contact_to_the_supply_is_active_while_high(bench: Bench) -> None:
