@@ -2,8 +2,9 @@
 
 Room is what the file may still take: up to `max_bytes` of rows, and of the disk all but `min_free_bytes`; space inside
 the file that is free again counts, the disk need not give it. Without room the oldest telemetry goes, then the oldest
-events, STEP rows at a time, until there is HEADROOM again. Alarms never go: for them the file grows as long as the disk
-lets it. Each time one gap record remains, which the city gets.
+events, up to STEP rows at a time, until a share of the file is free: so what comes in pushes out as much of the oldest,
+and a disk that others filled costs little. Alarms never go: for them the file grows as long as the disk lets it. Each
+time one gap record remains, which the city gets.
 
 Wall clocks play no part: the oldest is what has the lowest number.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from gateway.model.event import Lane
 
 STEP = 256
-HEADROOM = 1 / 16  # of `max_bytes`
+SHARE = 1 / 8  # of a lane in one step; of the file's used bytes that are to be free afterwards
 HEADROOM_BYTES = 4 * 2**20  # at most
 SMALL_DISK = 1 / 10  # the disk's share that stands in for `min_free_bytes` where that would be more
 
@@ -52,16 +53,17 @@ class Cut:
 def decide(limits: Limits, usage: Usage, cutting: bool) -> Cut | None:
     """Return the next cut, None where there is room. `cutting`: the last answer was a cut."""
     full, scarce = _room_bytes(limits, usage)
-    wanted_bytes = min(HEADROOM_BYTES, limits.max_bytes * HEADROOM) if cutting else 0.0
+    wanted_bytes = min(HEADROOM_BYTES, usage.used_bytes * SHARE) if cutting else 0.0
     if min(full, scarce) > wanted_bytes:
         return None
     lane = next((lane for lane in (Lane.TELEMETRY, Lane.EVENT) if usage.waiting[lane] > 1), None)
     if lane is None:
         return None
+    rows = min(STEP, max(2, int(usage.waiting[lane] * SHARE)))
     if full <= scarce:
-        return Cut(lane, STEP, f"the outbox had reached {limits.max_bytes / 1e6:.0f} MB",
+        return Cut(lane, rows, f"the outbox had reached {limits.max_bytes / 1e6:.0f} MB",
                    "restore the link to the city, or raise store.max_mb")
-    return Cut(lane, STEP, "the disk had no space left for the outbox", "free space on the disk that holds state_dir")
+    return Cut(lane, rows, "the disk had no space left for the outbox", "free space on the disk that holds state_dir")
 
 
 def _room_bytes(limits: Limits, usage: Usage) -> tuple[float, float]:
