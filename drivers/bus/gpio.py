@@ -9,9 +9,9 @@ told without delay, bouncing tells nothing more, and the level told last is the 
 affair: a long wire to a button wants its 10 kOhm and 100 nF.
 
 The first level is told BOUNCE_S after the pull was switched on, which has to charge the wire first: at 50 kOhm (BCM2711
-datasheet, 5.2) those 100 nF take 5 ms, in which a button at rest reads as pressed. A contact that was closed while nobody
-looked is still told if it is closed then. What was pressed and released in between nobody knows: the kernel forgets the
-edges of a line that nobody holds.
+datasheet, 5.2) those 100 nF take 5 ms, in which a button at rest reads as pressed. A contact that was closed while
+nobody looked is told if it is closed then. What was pressed and released before nobody knows: the kernel keeps no edges
+of a line that nobody holds.
 """
 
 import asyncio
@@ -142,8 +142,7 @@ class PinPort:
             self._pin.when_changed = self._in_thread
         except Exception as error:  # lgpio's own errors have no root in common with gpiozero's
             raise _refused(self._pin, error) from error
-        self._edge_mono_s = self._mono_s()
-        self._settling = self._loop.call_later(BOUNCE_S, self._settled)
+        self._settling = self._loop.call_later(BOUNCE_S, self._begin, self._mono_s())
         try:
             while True:
                 yield await self._edges.get()
@@ -179,6 +178,10 @@ class PinPort:
             if active is not self._told:
                 self._tell(mono_s, active)
             self._settling = self._loop.call_later(BOUNCE_S, self._settled)
+
+    def _begin(self, mono_s: float) -> None:
+        self._settling = None
+        self._tell(mono_s, self._active())
 
     def _settled(self) -> None:
         self._settling = None

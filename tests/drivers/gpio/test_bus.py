@@ -88,8 +88,9 @@ async def test_a_press_shorter_than_the_bounce_time_is_told_with_its_release(ben
 
 
 async def test_a_wire_that_the_pull_has_to_charge_first_is_no_press(
-        bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        board: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus, "BOUNCE_S", 0.5)
+    bench = await _bench(board)
     await bench.contact(17, True)
     async with opened(bench, BUTTON) as port:
         levels = port.levels()
@@ -100,20 +101,8 @@ async def test_a_wire_that_the_pull_has_to_charge_first_is_no_press(
         await levels.aclose()  # type: ignore[attr-defined]
 
 
-async def test_a_contact_that_is_closed_at_the_start_is_told_with_the_time_of_the_start(bench: Bench) -> None:
-    await bench.contact(17, True)
-    async with opened(bench, BUTTON) as port:
-        began_mono_s = time.monotonic()
-        levels = port.levels()
-        mono_s, active = await anext(levels)
-        assert active
-        assert began_mono_s <= mono_s <= time.monotonic() - BOUNCE_S / 2
-        await levels.aclose()  # type: ignore[attr-defined]
-
-
 async def test_a_button_held_over_a_restart_is_a_press(board: Path) -> None:
     """By the real driver, on the board: it goes on while no gateway is there."""
-    await control.call(board, "level", pin=17, active=False)
     for held, told in ((False, [Binary(BinaryKind.FAULT, False)]), (True, [Press(Button.SOS)])):
         await control.call(board, "level", pin=17, active=held)
         link = RecordedLink(BUTTON)
@@ -124,6 +113,7 @@ async def test_a_button_held_over_a_restart_is_a_press(board: Path) -> None:
             session.cancel()
             await asyncio.wait({session})
         assert [value for _, value in link.said] == told
+        assert link.said[0][0] <= time.monotonic() - BOUNCE_S, "with the time of the start"
 
 
 async def _bench(board: Path) -> Bench:
