@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 
+STALLED_S = 10.0  # an acknowledgement is late from here on
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -56,6 +58,17 @@ def _alarms(alarms: list[dict[str, Any]]) -> Any:
     return table
 
 
+def _waiting(waiting: dict[str, int], city: dict[str, Any]) -> str:
+    """What waits in each lane, and for how long the city has acknowledged nothing of it."""
+    from gateway.cli import screen
+
+    stalled_s = city.get("stalled_s", {})
+    told = [f"{count} {lane}" + (f", no answer for {screen.age(stalled_s[lane])}" if stalled_s.get(lane, 0) >= STALLED_S
+                                 else "") for lane, count in waiting.items() if count]
+    told += [f"{city['shortened']} sent without their largest values"] if city.get("shortened") else []
+    return "; ".join(told)
+
+
 def _written(store: dict[str, Any]) -> str:
     """How much the card has been written to, and what was given up for want of room."""
     written = store.get("written")
@@ -88,8 +101,7 @@ def _parts(result: dict[str, Any]) -> Any:
     table.add_row("city", screen.state(str(city.get("state", "?"))), link)
     waiting = store["waiting"]
     total = sum(waiting.values())
-    lanes = ", ".join(f"{count} {lane}" for lane, count in waiting.items() if count)
-    table.add_row("outbox", screen.state("ok") if not total else f"{total} waiting", lanes)
+    table.add_row("outbox", screen.state("ok") if not total else f"{total} waiting", _waiting(waiting, city))
     table.add_row("disk", screen.state("ok" if not store.get("reason") else "fault"), _written(store))
     table.add_row("clock", screen.state(result["clock"]["quality"]), _clock(result["clock"]))
     table.add_row("voice", screen.state("fault" if voice.get("reason") else "ok"),

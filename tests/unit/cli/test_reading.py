@@ -92,11 +92,15 @@ def test_a_status_shows_each_fault_with_its_cure_and_the_open_alarms(shell: Shel
     desk.answers["status"] = [a_status(
         devices=[a_device("panel", "lost", reason="unit [1] does not answer", cure="check its power")],
         buses={"modbus": {"open": False, "reason": "no such line", "cure": "plug the adapter in"}},
-        store={"waiting": {"alarm": 1, "event": 0, "telemetry": 20}}, alarms=[alarm])]
+        city={"state": "connected", "stalled_s": {"alarm": 0.0, "telemetry": 90.0}, "shortened": 2},
+        store={"waiting": {"alarm": 1, "event": 0, "telemetry": 20}, "given_up": 7,
+               "written": {"bytes": 3_000_000, "bytes_a_day": 36_000_000, "fsyncs": 200, "fsyncs_a_day": 2400}},
+        alarms=[alarm])]
     text = shell("status").stdout
     assert "degraded" in text
     for words in ("unit [1] does not answer", "check its power", "plug the adapter in", "a blow of 4.5 g", "0f3a",
-                  "21 waiting", "1 alarm, 20 telemetry", "not open"):
+                  "21 waiting", "1 alarm; 20 telemetry, no answer for 90 s", "2 sent without", "36.0 MB and 2400 a day",
+                  "7 events given up", "not open"):
         assert words in text
 
 
