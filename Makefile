@@ -18,10 +18,11 @@ demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--s
 
 test: check ## Lint, types, contracts and all tests
 	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 nightly: $(VENV)/.dev ## The tests that take too long for every change
 	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3
+	ANJU_MODEL=nightly $(BIN)/python -m pytest -o timeout=7200 tests/model $(ARGS)
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 
 check: $(VENV)/.dev ## Lint, types and the contracts of the floors

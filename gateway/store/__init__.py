@@ -1,4 +1,4 @@
-"""What the gateway must not forget: the outbox, the alarms and the inbox. The only SQLite."""
+"""What the gateway must not forget: outbox, alarms, inbox, the detectors' state, the boots. The only SQLite."""
 
 from gateway.store.errors import StoreBusy, StoreClosed, StoreError, StoreFull, StoreNewer, StoreUnwritable
 from gateway.store.ledger import LaneCount

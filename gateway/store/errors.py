@@ -32,6 +32,10 @@ class StoreClosed(StoreError):
     """The store was closed before this call."""
 
 
+class Rotten(Exception):
+    """The database contradicts itself."""
+
+
 # Primary result codes, https://www.sqlite.org/rescode.html; extended codes carry them in the low byte.
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 _DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
@@ -47,7 +51,7 @@ def primary_code(error: BaseException) -> int:
 
 def is_corrupt(error: BaseException) -> bool:
     """Tell whether the file itself is damaged. SQLite quotes in its errors, and damaged bytes are no text."""
-    return primary_code(error) in _CORRUPT or isinstance(error, UnicodeDecodeError)
+    return primary_code(error) in _CORRUPT or isinstance(error, Rotten | UnicodeDecodeError)
 
 
 def is_disk(error: BaseException) -> bool:

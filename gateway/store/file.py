@@ -3,6 +3,7 @@
 Belongs to the store thread. Where the file cannot be opened every use fails, and each use tries to open it again.
 """
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,9 @@ from gateway.store.salvage import Salvage, left_unread, read_name, set_aside
 from gateway.store.volume import Volume
 
 CHECKPOINT_FSYNCS = 3  # the journal, the database, and the journal's new head (https://www.sqlite.org/wal.html)
+
+Place = tuple[int, int]
+"""A file by its device and inode."""
 
 Over = Callable[[], bool]
 
@@ -34,17 +38,15 @@ class DatabaseFile:
         self.volume = Volume(folder)
         self._path = folder / FILE
         self._fault, self._found = fault, found
-        self._inode = 0
+        self._journal = folder / f"{FILE}-wal"
+        self._lies: Place | None = None  # where the open file lies, and its journal once there is one
+        self._journal_lies: Place | None = None
         self._salvage: Salvage | None = None  # what another file held and this one has not got yet
 
     def open(self) -> Ledger:
         """Return the ledger on the file that lies at the path now."""
         if self.missing():
-            self._fault(f"{self._path} was removed or replaced while in use", "leave state_dir to the service")
-            self._salvage = self._salvage or Salvage()
-            if self.ledger is not None:
-                self._salvage.take(self.ledger.connection)  # it still reads the file that has no name any more
-            self.drop()
+            self._leave()
         if self.ledger is None:
             if self._salvage is None:
                 for aside in left_unread(self._path):
@@ -60,14 +62,19 @@ class DatabaseFile:
             except BaseException:
                 connection.close()
                 raise
-            self.ledger, self._inode = ledger, self._inode_now()
+            self.ledger, self._lies, self._journal_lies = ledger, _place(self._path), None
             self.volume.keep_reserves()
             self._take_over(ledger)
         return self.ledger
 
     def missing(self) -> bool:
-        """Tell whether the open file lies at its path no more."""
-        return self.ledger is not None and self._inode_now() != self._inode
+        """Tell whether the open file or its journal lies at its path no more."""
+        if self.ledger is None:
+            return False
+        journal = _place(self._journal)
+        if self._journal_lies is None:
+            self._journal_lies = journal
+        return _place(self._path) != self._lies or journal != self._journal_lies
 
     def commit(self, durable: bool) -> None:
         """End the transaction under way."""
@@ -119,6 +126,23 @@ class DatabaseFile:
             self.ledger.connection.close()
             self.ledger = None
 
+    def _leave(self) -> None:
+        """Save what a file holds that lost its name, or whose journal did: its connection still reads and writes it."""
+        named = _place(self._path) == self._lies
+        self._fault(f"{self._journal if named else self._path} was removed or replaced while in use",
+                    "leave state_dir to the service")
+        if self.ledger is not None and not (named and self._flushed(self.ledger)):
+            self._salvage = self._salvage or Salvage()
+            self._salvage.take(self.ledger.connection)
+        self.drop()
+
+    def _flushed(self, ledger: Ledger) -> bool:
+        """Bring a journal without a name into its database; tell whether that went well."""
+        try:
+            return not ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.Error:
+            return False
+
     def _take_over(self, ledger: Ledger) -> None:
         """Put into this file what was saved of another; where the disk takes nothing now, at the next opening."""
         if self._salvage is None:
@@ -150,8 +174,10 @@ class DatabaseFile:
         self._salvage = self._salvage or Salvage()
         self._salvage.take_file(aside)
 
-    def _inode_now(self) -> int:
-        try:
-            return self._path.stat().st_ino
-        except FileNotFoundError:
-            return 0
+
+def _place(path: Path) -> Place | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

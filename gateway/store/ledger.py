@@ -8,6 +8,7 @@ Layout
                                 its `first` is the highest number that the city's application has acknowledged
     alarm(id, state, body)      the newest snapshot of each alarm; `state` UNREADABLE: its body could not be read
     detector(name, body)        what a detector wants to know again after a restart
+    boot(...)                   what is known of the clock in each boot: gateway/store/boots.py
     inbox(id, body, done, result)
                                 every command ever accepted; `done` is 1 once its result stands in the outbox, and
                                 2 where its body could not be read: the same command is accepted once more.
@@ -42,6 +43,7 @@ import msgspec
 from gateway.model.alarm import OPEN, AlarmState
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.time import ClockQuality, Stamp
+from gateway.store.errors import Rotten
 from gateway.store.retention import Cut
 
 UNREADABLE = "unreadable"
@@ -139,10 +141,18 @@ class Ledger:
             new = self.connection.execute(
                 "INSERT INTO outbox (lane, seq, id, body) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (id) WHERE lane = 0 DO NOTHING", (event.lane, seq, event.id, body)).rowcount
-            if new:
+            if not new:
+                self._require(event)
+            else:
                 if self.head[event.lane] > self.top[event.lane]:
                     self.head[event.lane], self.oldest[event.lane] = seq, event.at
                 self.top[event.lane] = seq
+
+    def _require(self, alarm: Event) -> None:
+        """Make sure that an alarm which the index knows stands there: a card may lose one page and keep another."""
+        query = "SELECT 1 FROM outbox WHERE lane = 0 AND seq > 0 AND +id = ?"  # by the table, not by the index
+        if self.connection.execute(query, (alarm.id,)).fetchone() is None:
+            raise Rotten(f"the index knows alarm {alarm.id}, the table does not")
 
     def save_alarm(self, alarm_id: str, state: str, body: bytes) -> None:
         insert = "INSERT OR REPLACE INTO alarm (id, state, body) VALUES (?, ?, ?)"

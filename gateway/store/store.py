@@ -225,7 +225,7 @@ class Store:
 
     async def settle(self, epoch: str, lane: Lane, upto: int, last_id: str = "", *, published: int | None = None,
                      renew: bool = True) -> list[str]:
-        """Delete what the city's application has, and return the ids.
+        """Take for gone what the city's application has, and return the ids.
 
         An acknowledgement of another epoch changes nothing. One that contradicts the file (see the ledger's
         invariant 5) settles nothing either: the epoch is renewed, if `renew`, and the fact reported. Beyond number

@@ -71,6 +71,7 @@ class StoreThread:
         self.snapshot = Snapshot("", {lane: LaneCount(0, None) for lane in Lane})
         self.faults: tuple[Fault, ...] = ()
         self._passing: dict[Fault, Over] = {}
+        self._telling = threading.Lock()  # both sides tell
         self.trouble: StoreError | None = None
         self._limits = limits
         self._loop = loop
@@ -121,10 +122,11 @@ class StoreThread:
     def fault(self, reason: str, cure: str, over: Over | None = None) -> None:
         """Tell people, until it is `over`; once, however often it happens, and no more than FAULTS."""
         found = Fault(reason, cure)
-        if found not in self.faults:
-            self.faults = (*self.faults, found)[-FAULTS:]
-        if over is not None:
-            self._passing[found] = over
+        with self._telling:
+            if found not in self.faults:
+                self.faults = (*self.faults, found)[-FAULTS:]
+            if over is not None:
+                self._passing[found] = over
 
     def _run(self) -> None:
         self._opened_bytes = self._journal_from_bytes = written_bytes()
@@ -200,9 +202,10 @@ class StoreThread:
         self._look()
         if idle:
             self._file.volume.keep_reserves()
-            past = {fault for fault, over in self._passing.items() if over()}
-            self._passing = {fault: over for fault, over in self._passing.items() if fault not in past}
-            self.faults = tuple(fault for fault in self.faults if fault not in past)
+            with self._telling:
+                past = {fault for fault, over in self._passing.items() if over()}
+                self._passing = {fault: over for fault, over in self._passing.items() if fault not in past}
+                self.faults = tuple(fault for fault in self.faults if fault not in past)
 
     def _let_go(self) -> None:
         """Delete what is settled and did not go along with a commit."""

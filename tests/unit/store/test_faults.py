@@ -183,6 +183,42 @@ async def test_alarms_are_taken_over_from_a_removed_file_though_nobody_writes(tm
     await store.close()
 
 
+async def test_a_journal_that_was_removed_takes_nothing_along(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event("before", Lane.ALARM), event("door")], alarm("before"))
+    (tmp_path / "anju.db-wal").unlink()
+    await store.append([event("after", Lane.ALARM)])
+    assert "anju.db-wal was removed or replaced" in store.faults()[0].reason
+    shutil.copytree(tmp_path, tmp_path / "killed")  # as kill -9 leaves it
+    await store.close()
+    store = await Store.open(tmp_path / "killed")
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["before", "after", "door"]
+    await store.close()
+
+
+async def test_an_alarm_whose_page_the_card_lost_is_not_taken_for_there(tmp_path: Path) -> None:
+    """The index names it, the table has it no more: a page of the one was written, a page of the other was not."""
+    store = await Store.open(tmp_path)
+    await store.append([event("first", Lane.ALARM)], alarm("first"))
+    await store.close()
+    path = tmp_path / "anju.db"
+    with closing(sqlite3.connect(path)) as base:
+        root = base.execute("SELECT rootpage FROM sqlite_master WHERE name = 'outbox'").fetchone()[0]
+    old = path.read_bytes()[(root - 1) * 4096:root * 4096]
+    store = await Store.open(tmp_path)
+    await store.append([event("sos", Lane.ALARM)], alarm("sos"))
+    await store.close()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(old)
+    store = await Store.open(tmp_path)
+    await store.append([event("sos", Lane.ALARM)])
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["first", "sos"]
+    assert [found.id for found in await store.open_alarms()] == ["first", "sos"]
+    assert any("the index knows alarm sos" in fault.reason for fault in store.faults())
+    await store.close()
+
+
 _ON_SMALL_DISK = """
 import asyncio, subprocess, sys
 from pathlib import Path
