@@ -18,6 +18,9 @@ async def _settle(folder: Path) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not _copied(folder):
                 await asyncio.sleep(0.05)
+    async with asyncio.timeout(PATIENCE_S):  # aiosqlite's threads answer to this loop: it must not end before them
+        while any("_connection_worker_thread" in thread.name for thread in threading.enumerate()):
+            await asyncio.sleep(0.02)
 
 
 def _copied(folder: Path) -> bool:
