@@ -55,7 +55,6 @@ class _Job:
     work: Work
     future: asyncio.Future[Any]
     writes: bool
-    durable: bool
     wakes: bool
     within_s: float
 
@@ -93,8 +92,8 @@ class StoreThread:
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work, *, writes: bool = False, durable: bool = True, wakes: bool = False,
-               within_s: float = 0.0) -> asyncio.Future[Any]:
+    def submit(self, work: Work, *, writes: bool = False, wakes: bool = False, within_s: float = 0.0
+               ) -> asyncio.Future[Any]:
         """Queue work; `writes` in a transaction shared with others, `wakes` the uplink once it is committed.
 
         `within_s`: how long it may wait for a transaction that others need.
@@ -103,7 +102,7 @@ class StoreThread:
         if self._closed:
             future.set_exception(StoreClosed("the store is closed", "start the service again"))
         else:
-            self._gathered.append(_Job(work, future, writes, durable, wakes, within_s))
+            self._gathered.append(_Job(work, future, writes, wakes, within_s))
             if len(self._gathered) == 1:  # all who submit in one turn of the loop share a commit
                 self._loop.call_soon(self._hand_over)
         return future
@@ -299,10 +298,10 @@ class StoreThread:
             return job, None, self._failed(error)
 
     def _transaction(self, jobs: Sequence[_Job]) -> list[Any]:
-        ledger, durable = self._file.open(), any(job.durable for job in jobs)
-        ledger.begin(durable)
+        ledger = self._file.open()
+        ledger.begin(durable=True)
         values = [job.work(ledger) for job in jobs]
-        self._file.commit(durable)
+        self._file.commit(durable=True)
         self.trouble = None
         return values
 

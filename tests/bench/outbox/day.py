@@ -2,9 +2,9 @@
 
 Four bracelets tell heart rate, temperature and battery of every minute; twenty sensors change some 1,500 times, mostly
 by day and in pairs; three alarms run their course; the detectors save their state every five minutes; the city
-acknowledges everything at once. The day passes FASTER times as fast, and with it everything the store does by the
-clock: its delay is divided by as much. A commit takes a second or so of that day, which groups a little more than
-the real day would, well below the 30 s that the store groups anyway.
+acknowledges everything at once. The day passes FASTER times as fast, and the store's delay is divided by as much. A
+commit takes a second or so of that day, which groups a little more than the real day would, well below the 30 s that
+the store groups anyway; what an idle store looks after every two seconds comes rarer: some fsyncs fewer, no bytes.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.finding import Finding, FindingKind
 from gateway.model.reading import UNIT_OF, QuantityKind
-from gateway.model.time import ClockQuality, Stamp
+from gateway.model.time import Boot, ClockQuality, Stamp
 from gateway.runtime.ids import new_id
 from gateway.runtime.pipeline import SAVE_TICKS, TICK_S
 from gateway.store import Limits, Store
@@ -128,6 +128,12 @@ async def acknowledge(store: Store) -> None:
                 await store.settle(row.epoch, lane, row.seq, row.event.id)
 
 
+async def save(store: Store, at_s: float) -> None:
+    """What the daemon saves every five minutes, side by side."""
+    boot = Boot(BOOT, at_s, BEGAN_WALL_S, 0.0, at_s)
+    await asyncio.gather(store.save_detector("detectors", bytes(DETECTORS_BYTES)), store.note_boot(boot))
+
+
 async def live(store: Store, day: list[Moment]) -> None:
     """Let the day pass, each moment at its time, whether or not the one before is on disk."""
     loop = asyncio.get_running_loop()
@@ -140,7 +146,7 @@ async def live(store: Store, day: list[Moment]) -> None:
             if moment.events or moment.alarm:
                 task = group.create_task(store.append(moment.events, moment.alarm))
             else:
-                task = group.create_task(store.save_detector("detectors", bytes(DETECTORS_BYTES)))
+                task = group.create_task(save(store, moment.at_s))
             saving.add(task)
             task.add_done_callback(saving.discard)
         while saving:

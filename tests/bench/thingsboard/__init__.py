@@ -8,8 +8,6 @@ commit, and waits for no measurement here.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
 from tests.bench.lab import Benchmark, Lab
 from tests.bench.result import Row
@@ -52,17 +50,6 @@ async def measure(name: str, lab: Lab) -> list[Comparison]:
     """Return the rows of one of MEASUREMENTS."""
     found = await asyncio.gather(*(measurement(lab) for measurement in MEASUREMENTS[name]))
     return [row for rows in found for row in rows]
-
-
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """Measure everything on the disk of `folder`; return the rows. Raises NoPeer."""
-    installation.python()
-
-    async def all_of_them() -> list[dict[str, Any]]:
-        lab = Lab(folder)
-        return [row.as_json() for name in MEASUREMENTS for row in await measure(name, lab)]
-
-    return asyncio.run(all_of_them())
 
 
 def _benchmark(name: str) -> Benchmark:
