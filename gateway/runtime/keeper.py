@@ -16,6 +16,7 @@ What goes beyond that is given up, and the city hears how much that was once the
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from itertools import islice
 import msgspec
 
 from gateway.alarm import life
-from gateway.model.alarm import OPEN, Alarm
+from gateway.model.alarm import Alarm
 from gateway.model.event import Event, Lane
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Store, StoreError
@@ -92,7 +93,9 @@ class Keeper:
         self._early: list[Commit] = []
         self._alarms: dict[str, _Kept] = {}  # kept, by what they are about
         self._others: dict[str, _Kept] = {}
-        self._newest: dict[str, Alarm] = {}  # an older snapshot must not overwrite it when it is saved later
+        # Of what is under way or kept: an older snapshot must not overwrite the newest when it is saved later.
+        self._newest: dict[str, Alarm] = {}
+        self._under_way: Counter[str] = Counter()  # commits, by what they are about
         self._hangs = False
         self._works = asyncio.Event()  # the disk took something while something is kept
         self._flying = 0
@@ -105,7 +108,7 @@ class Keeper:
         """Hold every commit under way, and try again what the disk refused, until cancelled."""
         async with asyncio.TaskGroup() as self._group:
             for commit in self._early:
-                self._group.create_task(self._save(commit))
+                self._group.create_task(self._bring(commit))
             self._early.clear()
             while True:
                 with contextlib.suppress(TimeoutError):
@@ -120,12 +123,13 @@ class Keeper:
             taken()
         one = _after(len(commits), taken) if taken else None
         for commit in commits:
+            self._under_way[commit.about()] += 1
             if commit.alarm:
                 self._newest[commit.alarm.id] = commit.alarm
             if self._group is None:
                 self._early.append(replace(commit, taken=one))
             else:
-                self._group.create_task(self._save(replace(commit, taken=one)))
+                self._group.create_task(self._bring(replace(commit, taken=one)))
 
     def received(self, ids: Iterable[str]) -> None:
         """The city has these events: what is kept of them need not reach the disk any more."""
@@ -146,6 +150,21 @@ class Keeper:
     def waiting(self) -> int:
         """How many alarms and other commits wait for the disk to take writes again."""
         return len(self._alarms) + len(self._others)
+
+    async def _bring(self, commit: Commit) -> None:
+        try:
+            await self._save(commit)
+        finally:
+            about = commit.about()
+            self._under_way[about] -= 1
+            if not self._under_way[about]:
+                del self._under_way[about]
+            self._forget(about)
+
+    def _forget(self, about: str) -> None:
+        """Forget the newest snapshot once it is on disk and no commit is left that could bring an older one there."""
+        if about not in self._alarms and about not in self._under_way:
+            self._newest.pop(about, None)
 
     async def _save(self, commit: Commit) -> None:
         try:
@@ -232,11 +251,11 @@ class Keeper:
                     kept.remove(saved)
                     if not kept.events and self._newest.get(id_) is alarm:
                         del source[id_]
+                        self._forget(id_)
         if again:
             log.warning("disk takes writes again: everything kept in memory is saved")
         if not self._hangs:
             self._tell_loss()
-        self._newest = {id_: alarm for id_, alarm in self._newest.items() if alarm.state in OPEN}
 
     def _tell_loss(self) -> None:
         """Say once how much was given up while the disk took nothing."""

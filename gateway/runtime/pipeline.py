@@ -20,6 +20,7 @@ from gateway.model.finding import Finding, FindingKind
 from gateway.model.light import LightPattern
 from gateway.model.prompt import Prompt
 from gateway.model.reading import Button, Press, Reading, may_drop, sound
+from gateway.model.time import Stamp
 from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors, Draft, Outcome
 from gateway.runtime.keeper import Commit, Keeper
@@ -68,6 +69,9 @@ class Pipeline:
     heard_mono_s: dict[str, float] = field(default_factory=dict)
     _alarms: life.Alarms = field(default_factory=dict)
     _epoch: str = ""
+    _restored: asyncio.Event = field(default_factory=asyncio.Event)  # the last run's alarms are taken up
+    _ended: set[str] = field(default_factory=set)  # in this run, until then: the disk may still take them for open
+    _well: tuple[life.CancelPressed, Stamp] | None = None  # the first one until then: no later one is more in time
 
     def __post_init__(self) -> None:
         self.keeper = Keeper(self.store, self.outlets.offer, self.fault)
@@ -75,23 +79,37 @@ class Pipeline:
     async def restore(self) -> bool:
         """Take up the alarms that were open, and the silence that was counted; False where the disk does not answer.
 
-        What of them the centre has not acknowledged is appended again under its id: it may have been settled in the
-        moment of the crash, or gone with a damaged file, and either way the city's answer tells.
+        The alarms first, and once: commands wait for them. May be called until it has returned True.
         """
         try:
             async with asyncio.timeout(RESTORE_S):
-                alarms = await self.store.open_alarms()
+                if not self._restored.is_set():
+                    self._take_up(await self.store.open_alarms())
                 saved = await self.store.detector(DETECTORS)
         except (StoreError, TimeoutError) as error:
             log.error("the last run's state is not readable yet: %s", error)  # noqa: TRY400 - no trace needed
             return False
-        self._alarms = {alarm.id: alarm for alarm in alarms} | dict(self._alarms)
         if saved is not None:
             self.detectors.restore(saved)
+        return True
+
+    def _take_up(self, on_disk: Sequence[Alarm]) -> None:
+        """Go on with the last run's alarms; of those that this run knows already its own word counts.
+
+        What of them the centre has not acknowledged is appended again under its id: it may have been settled in the
+        moment of the crash, or gone with a damaged file, and either way the city's answer tells.
+        """
+        known = self._ended | self._alarms.keys()
+        old: life.Alarms = {alarm.id: alarm for alarm in on_disk if alarm.id not in known}
+        if self._well:
+            old, asked = life.decide(old, *self._well, self.rules)
+            self.keeper.submit(self._carry_out(asked))
+        self._alarms = {**old, **self._alarms}
+        self._restored.set()
+        self._ended.clear()
         self._epoch = self.store.epoch
         self._assure()
         self.show()
-        return True
 
     async def save(self) -> None:
         """Keep what the detectors must know after a restart; a disk that refuses costs the minutes since the last."""
@@ -137,7 +155,9 @@ class Pipeline:
         self.heard_mono_s[reading.device] = reading.at.mono_s
         commits = self._follow(self.detectors.reading(reading))
         if isinstance(reading.value, Press) and reading.value.button is Button.CANCEL:
-            commits += self._decide(life.CancelPressed(reading.device))
+            commits += self._decide(pressed := life.CancelPressed(reading.device))
+            if not self._restored.is_set():
+                self._well = self._well or (pressed, self.clock.stamp())
         self.keeper.submit(commits, taken)
         return True
 
@@ -157,13 +177,21 @@ class Pipeline:
             self.keeper.submit(self._decide(life.Received(id_)))
 
     async def obey(self, command: Command) -> CommandResult:
-        """Do what the city asks."""
+        """Do what the city asks; return once that is on disk.
+
+        It waits for the last run's alarms, however long the disk keeps them: a command that is obeyed before they are
+        there would find nothing to do, and be done. While it waits it stays accepted, and the next start obeys it.
+        """
+        await self._restored.wait()
         if command.verb is Verb.CLOSE_ALARM:
             if command.target not in self._alarms:
                 return CommandResult(command.id, Answer.DONE, "no such alarm is open: nothing to do")
-            self.keeper.submit(self._decide(life.Closed(command.target, command.id)))
+            saved = asyncio.Event()
+            self.keeper.submit(self._decide(life.Closed(command.target, command.id)), saved.set)
             if command.target in self._alarms:
-                return CommandResult(command.id, Answer.REJECTED, "somebody pressed again: look at the newest event")
+                return CommandResult(command.id, Answer.FAILED,
+                                     "somebody pressed again: look at the newest event, then send a new command")
+            await saved.wait()  # else a power cut could keep the result and lose the close
         return CommandResult(command.id, Answer.DONE)
 
     def test_alarm(self) -> str:
@@ -216,6 +244,11 @@ class Pipeline:
         """Speak and light at once; return what must be committed."""
         before = self._alarms
         self._alarms, asked = life.decide(before, happened, self.clock.stamp(), self.rules)
+        if not self._restored.is_set():
+            self._ended |= before.keys() - self._alarms.keys()
+        return self._carry_out(asked)
+
+    def _carry_out(self, asked: Iterable[effects.Effect]) -> list[Commit]:
         commits = []
         for effect in asked:
             match effect:

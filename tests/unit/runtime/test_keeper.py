@@ -314,3 +314,60 @@ def test_what_cannot_travel_ends_nothing_while_the_disk_says_nothing() -> None:
         assert bench.disk.events == ["a", "a/1"]
 
     run(story)
+
+
+def test_an_alarm_that_ended_while_the_disk_said_nothing_ends_on_disk_too() -> None:
+    async def story(bench: Bench) -> None:
+        bench.keeper.submit([repeated("a", 0)])
+        await asyncio.sleep(1)
+        bench.disk.answers.clear()
+        over = Commit((event("a/1", Lane.ALARM),), alarm("a", 0, AlarmState.CANCELLED))
+        bench.keeper.submit([over])
+        await asyncio.sleep(3 * RETRY_S)  # the disk is tried again meanwhile, with nothing kept
+        bench.disk.full = True
+        bench.disk.answers.set()
+        await asyncio.sleep(1)
+        assert bench.keeper.waiting() == 1
+        bench.disk.full = False
+        await asyncio.sleep(2 * RETRY_S)
+        assert bench.disk.alarms["a"].state is AlarmState.CANCELLED
+        assert bench.disk.events == ["a", "a/1"]
+
+    run(story)
+
+
+def test_an_older_state_that_the_disk_refuses_late_does_not_open_an_alarm_again() -> None:
+    async def story(bench: Bench) -> None:
+        append, late = bench.disk.append, asyncio.Event()
+
+        async def first_late(events: Sequence[Event], alarm: Alarm | None = None) -> None:
+            if alarm is not None and alarm.state is AlarmState.RECEIVED:
+                await late.wait()
+                raise StoreFull("no space left", "free some")
+            await append(events, alarm)
+
+        bench.disk.append = first_late  # type: ignore[method-assign]
+        bench.keeper.submit([Commit((), alarm("a", 0, AlarmState.RECEIVED))])
+        bench.keeper.submit([Commit((event("a/1", Lane.ALARM),), alarm("a", 0, AlarmState.CLOSED))])
+        await asyncio.sleep(2 * RETRY_S)
+        late.set()
+        await asyncio.sleep(3 * RETRY_S)
+        assert bench.disk.alarms["a"].state is AlarmState.CLOSED
+        assert bench.keeper.waiting() == 0
+
+    run(story)
+
+
+def test_of_alarms_that_are_on_disk_no_snapshot_stays_in_memory() -> None:
+    async def story(bench: Bench) -> None:
+        bench.disk.full = True
+        for number in range(3):
+            bench.keeper.submit([repeated(f"a{number}", 0), Commit((event(f"e{number}"),))])
+        await asyncio.sleep(1)
+        bench.disk.full = False
+        bench.keeper.submit([repeated("b", 0)])
+        await asyncio.sleep(2 * RETRY_S)
+        assert len(bench.disk.alarms) == 4
+        assert (bench.keeper._newest, bench.keeper._under_way) == ({}, {})
+
+    run(story)
