@@ -4,11 +4,18 @@ import asyncio
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway.alarm import life
+from gateway.alarm.effects import Append
+from gateway.model.command import Command, Verb
+from gateway.model.finding import Finding, FindingKind
+from gateway.model.time import ClockQuality, Stamp
+from gateway.store import Store
 from hil.resources.certificates import Authority
 from hil.strategies.gateway import Gateway
 from tests.system.broker import mosquitto, tls_lines
@@ -147,6 +154,23 @@ async def test_killed_and_started_again_it_delivers_what_it_had_accepted(tmp_pat
         await f.broker.start()
         event = await f.city_has("sos")
         assert event["historical"] is True
+
+
+async def test_a_close_accepted_in_the_moment_of_the_crash_is_obeyed_at_the_next_start(tmp_path: Path) -> None:
+    async with flat(tmp_path, BASE, start=False) as f:
+        at = Stamp("the boot before", 100.0, time.time() - 60.0, ClockQuality.SYNCED)
+        sos = life.Raised(Finding(FindingKind.SOS, "sos", at, 1.0, "pressed"), "alarm-1")
+        _, effects = life.decide({}, sos, at)
+        store = await Store.open(tmp_path / "state")
+        for effect in effects:
+            if isinstance(effect, Append):
+                await store.append(effect.events, effect.alarm)
+        assert await store.accept_command(Command("c1", Verb.CLOSE_ALARM, "alarm-1", time.time() + 3600.0))
+        await store.close()
+        await f.gateway.start()
+        events = {e["id"]: e for e in await f.city.until("c1.done", "alarm-1/1")}
+        assert (events["c1.done"]["data"]["words"], events["alarm-1/1"]["type"]) == ("", "anju.alarm.closed")
+        assert (await f.status())["alarms"] == []
 
 
 @pytest.fixture

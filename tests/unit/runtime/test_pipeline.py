@@ -445,7 +445,7 @@ async def test_an_alarm_that_ended_in_this_run_is_not_taken_up_from_a_disk_that_
         b.reading(Press(Button.CANCEL))
         await until_restored(b, answers)
         assert b.pipeline.alarms() == []
-        assert b.shown[-1] is LightPattern.STEADY
+        assert [prompt for prompt, _ in b.said] == [Prompt.RAISED, Prompt.CANCELLED], "once"
 
 
 class Disk:
