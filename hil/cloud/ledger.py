@@ -9,8 +9,8 @@ Layout
 
 Invariants
  1. An acknowledgement is sent only after the commit (WAL, synchronous=FULL) of everything it covers.
- 2. `upto` moves only over numbers without a hole, beginning at 0, or where this book knows nothing of the lane at
-    the number that the gateway says was acknowledged before (`settledupto`).
+ 2. `upto` moves only over numbers without a hole, beginning at 0. Up to the number that the gateway says was
+    acknowledged before (`settledupto`) all count as known: this book forgot them, or went back in time.
  3. An event whose id is known already is a duplicate, whatever its number; the number counts all the same.
  4. One number never means two events: the second id at a number is a conflict, and is kept as an event only. A gap
     record is none: it may stand where an event stood that came before it.
@@ -141,7 +141,8 @@ class Book:
                   (arrival.gateway, arrival.id, arrival.type, arrival.body, arrived_s)).rowcount
         tally.received += 1
         tally.duplicates += not new
-        run("INSERT OR IGNORE INTO lane VALUES (?, ?, ?, ?)", (*key, arrival.settled))
+        run("INSERT INTO lane VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET upto = max(upto, excluded.upto)",
+            (*key, arrival.settled))
         if arrival.first is not None:
             run("INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?, ?)", (*key, arrival.first, arrival.seq, arrival.id))
             return

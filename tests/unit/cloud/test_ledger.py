@@ -74,6 +74,14 @@ def test_an_unknown_lane_begins_where_the_gateway_says(book: Book) -> None:
     assert acked(book, arrival("e", 5, settled=4)) == [("x", "event", 6, "f")]
 
 
+def test_a_book_that_went_back_in_time_goes_on_where_the_gateway_says(book: Book) -> None:
+    acked(book, *(arrival(f"e{seq}", seq) for seq in range(1, 6)))
+    assert acked(book, arrival("l", 12, settled=10)) == []
+    assert acked(book, arrival("k", 11, settled=10)) == [("x", "event", 12, "l")]
+    assert book.lanes()[0]["missing"] == 0
+    assert acked(book, arrival("m", 13, settled=9)) == [("x", "event", 13, "m")]  # an older word takes nothing back
+
+
 def test_the_book_goes_on_after_a_restart(tmp_path: Path) -> None:
     first = Book(tmp_path / "city.db")
     acked(first, arrival("a", 1), arrival("c", 3))
