@@ -8,6 +8,8 @@ Layout
                                 its `first` is the highest number that the city's application has acknowledged
     alarm(id, state, body)      the newest snapshot of each alarm; `state` UNREADABLE: its body could not be read
     detector(name, body)        what a detector wants to know again after a restart
+    quarantine(n, id, lane, body)
+                                events, no alarms, that neither broker nor city ever took: the newest, for people
     boot(...)                   what is known of the clock in each boot: gateway/store/boots.py
     inbox(id, body, done, result)
                                 every command ever accepted; `done` is 1 once its result stands in the outbox, and
@@ -31,6 +33,8 @@ Invariants
     Forgetting it in a crash costs a resend, which the city knows by its ids.
  7. A row whose body cannot be read is marked and kept; it stands in no other row's way. In the outbox a fault takes
     its number, and its id is free to be appended again.
+ 8. So it is with a row that nobody takes (set_back()): a fault takes its number, an alarm goes to the end of its lane,
+    any other event to the quarantine. Nothing stands behind one row for ever.
 """
 
 import secrets
@@ -58,6 +62,9 @@ KEPT_ALARMS = 500
 
 KEPT_COMMANDS = 500
 """Commands with a result stay so long known, and any until it expires: the same command again is told that result."""
+
+KEPT_QUARANTINE = 100
+"""Events set aside: some hundred kilobytes at most of what one defect makes alike."""
 
 Body = tuple[str, bytes]
 """A row's id and what it holds, as JSON."""
@@ -235,6 +242,23 @@ class Ledger:
                                     (event.id, body, event.lane, seq))
         if any(event.lane is Lane.ALARM for _, event, _ in rows):
             self.renew_epoch()
+
+    def set_back(self, epoch: str, seq: int, fault: Event, body: bytes) -> bool:
+        """Give the number of a row of the fault's lane to the fault. Invariant 8; False where no event stands there."""
+        run, lane = self.connection.execute, fault.lane
+        query = "SELECT id, CAST(body AS BLOB) FROM outbox WHERE lane = ? AND seq = ? AND seq > ? AND first IS NULL"
+        row = run(query, (lane, seq, self.settled[lane])).fetchone() if epoch == self.epoch else None
+        if row is None or row[0] == fault.id:
+            return False
+        run("UPDATE outbox SET id = ?, body = ? WHERE lane = ? AND seq = ?", (fault.id, body, lane, seq))
+        if lane is Lane.ALARM:
+            self.top[lane] += 1
+            run("INSERT INTO outbox (lane, seq, id, body) VALUES (?, ?, ?, ?)", (lane, self.top[lane], *row))
+        else:
+            run("INSERT INTO quarantine (id, lane, body) VALUES (?, ?, ?)", (row[0], lane, row[1]))
+            run("DELETE FROM quarantine WHERE n <= (SELECT max(n) FROM quarantine) - ?", (KEPT_QUARANTINE,))
+        self._find_head(lane)
+        return True
 
     def settle(self, lane: Lane, upto: int, last_id: str, published: int | None, renew: bool) -> list[str] | None:
         """Take the rows up to `upto` for gone and return their ids. Writes nothing: invariant 6.

@@ -246,6 +246,36 @@ class Store:
                                "check the disk; never restore a copy of state_dir")
         return ids or []
 
+    async def set_back(self, epoch: str, lane: Lane, seq: int, fault: Event) -> bool:
+        """Let nothing wait any longer behind a row that nobody takes; False where it is not there any more.
+
+        The fault, an event of the same lane with `reason` and `cure`, takes its number. An alarm is appended again at
+        the end of its lane, any other event goes to the quarantine.
+        """
+        if fault.lane is not lane:
+            raise ValueError(f"a fault of lane {fault.lane.name} cannot stand in lane {lane.name}: give it that lane")
+        body = _encode(fault)
+        done: bool = await self._thread.submit(lambda ledger: ledger.set_back(epoch, seq, fault, body), writes=True,
+                                               wakes=True)
+        if done:
+            self._thread.fault(fault.data["reason"], fault.data["cure"])
+        return done
+
+    async def renew_epoch(self, epoch: str, lane: Lane) -> bool:
+        """Number what waits from 1, for a city that has lost the numbers of that lane.
+
+        False where it changes nothing: `epoch` is past, or the lane begins at 1 already.
+        """
+
+        def work(ledger: Ledger) -> bool:
+            if epoch != ledger.epoch or not ledger.settled[lane]:
+                return False
+            ledger.renew_epoch()
+            return True
+
+        renewed: bool = await self._thread.submit(work, writes=True, wakes=True)
+        return renewed
+
     async def _readable(self, bodies: Sequence[Body], type_: type[T], what: str,
                         set_aside: Callable[[Ledger, Sequence[str]], None], cure: str) -> list[T]:
         """Return what can be read; the rest is set aside and told, row by row."""

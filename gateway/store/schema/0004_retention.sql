@@ -45,3 +45,11 @@ CREATE TABLE boot (
   synced_upto_s REAL NOT NULL DEFAULT 0,
   restored_wall_s REAL
 );
+
+-- What neither the broker nor the city ever took, and what else would have stood behind it for ever. For people to look.
+CREATE TABLE quarantine (
+  n INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  lane INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
