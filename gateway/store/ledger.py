@@ -1,7 +1,6 @@
 """The database, statement by statement. Synchronous, on one connection, used by the store thread alone.
 
 Layout
-    meta(key, value)            `epoch`: a random id made with the file; sequence numbers mean nothing without it
     outbox(lane, seq, id, body, first)
                                 what the city has not acknowledged yet; body is the Event as JSON. `first`: the row is
                                 a gap record and stands for the numbers first..seq. Row 0 of each lane is no event:
@@ -25,10 +24,12 @@ Invariants
  3. An id stands in the alarm lane at most once: appending it again is no error and changes nothing. In the other lanes
     the city knows what it has.
  4. An event and the alarm snapshot, command or result that belongs to it commit in one transaction, or not at all.
- 5. An acknowledgement that does not fit (a number never given, another id at that number) means that this file went
-    back in time, by a restored copy or a disk that lied. Nothing is deleted then: the epoch is renewed, the
-    waiting rows are numbered from 1, and the city knows them by their ids. So it is with a city that counts wrong,
-    which must not be answered for ever with new epochs: the uplink asks for one renewal in a session.
+ 5. An epoch is one opening of the file: sequence numbers mean nothing without it, and none is given twice in it, though
+    the file may have gone back in time, by a restored copy or a disk that lied. The numbers themselves go on; the city
+    begins with what it is told to have acknowledged. An acknowledgement that does not fit all the same (a number never
+    given, another id at that number) deletes nothing: the epoch is renewed, the waiting rows are numbered from 1, and
+    the city knows them by their ids. So it is with a city that counts wrong, which must not be answered for ever with
+    new epochs: the uplink asks for one renewal in a session.
  6. What is settled counts as gone at once, but leaves the file with a later transaction: every commit wears the card.
     Forgetting it in a crash costs a resend, which the city knows by its ids.
  7. A row whose body cannot be read is marked and kept; it stands in no other row's way. In the outbox a fault takes
@@ -128,12 +129,9 @@ class Ledger:
         self.load()
 
     def load(self) -> None:
-        """Read the numbers kept in memory; a new file gets its epoch here."""
+        """Read the numbers kept in memory. Invariant 5: each opening has an epoch of its own."""
         run = self.connection.execute
-        query = "SELECT value FROM meta WHERE key = 'epoch'"
-        if not run(query).fetchone():  # an insert that changes nothing would need the write lock all the same
-            run("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
-        self.epoch = run(query).fetchone()[0]
+        self.epoch = self.epoch or secrets.token_hex(8)
         for lane in Lane:
             own = run("SELECT first FROM outbox WHERE lane = ? AND seq = 0", (lane,)).fetchone() or (0,)
             self.settled[lane] = max(own[0], self.departing.get(lane, 0))
@@ -312,7 +310,7 @@ class Ledger:
         """Number what waits from 1, under a new epoch. Invariant 5; in a transaction, which has let go what departs."""
         run = self.connection.execute
         self.departing = {}
-        run("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_hex(8),))
+        self.epoch = secrets.token_hex(8)
         for lane, settled in self.settled.items():  # by way of the negatives no two rows ever meet
             run("UPDATE outbox SET seq = ? - seq, first = iif(first IS NULL, NULL, 1) WHERE lane = ? AND seq > 0",
                 (settled, lane))

@@ -20,7 +20,6 @@ _BUSY_S = 0.2  # somebody holds the file with another tool: alarms then go on fr
 
 
 PROBES = (
-    "SELECT key, value FROM meta",
     "SELECT id, state, body FROM alarm",
     "SELECT id, body, done, result FROM inbox",
     "SELECT name, body FROM detector",

@@ -21,7 +21,6 @@ class Reference:
     `order`: all that was ever handed in, by lane. `accepted`: what append() has returned for. `excused`: what may be
     missing: settled before the city forgot it, or in a file that was damaged or put back in time. `committed`: what the
     city ever had. `stood`: which event had which number. `gaps`: every number that a gap record has ever stood for.
-    `muddled`: epochs whose numbers were given twice, by a file that went back in time.
     """
 
     order: dict[Lane, list[str]] = field(default_factory=lambda: {lane: [] for lane in Lane})
@@ -32,7 +31,6 @@ class Reference:
     committed: set[str] = field(default_factory=set)
     stood: dict[Number, str] = field(default_factory=dict)
     gaps: set[Number] = field(default_factory=set)
-    muddled: set[str] = field(default_factory=set)
 
     def handed_in(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -61,7 +59,7 @@ class Reference:
     def check(self, rows: Sequence[Row], city: Mapping[str, dict[str, Any]]) -> None:
         """The invariants of every moment."""
         given_up = {self.stood[number] for number in self.gaps if number in self.stood}
-        unseen = {number for number in self.gaps if number not in self.stood or number[0] in self.muddled}
+        unseen = {number for number in self.gaps if number not in self.stood}
         lost = self.missing(rows, city) - given_up
         assert not {i for i in lost if self.events[i].lane is Lane.ALARM}, "an alarm is lost"
         assert len(lost) <= len(unseen), f"lost, and no gap record says so: {sorted(lost)}"
@@ -91,7 +89,7 @@ class Reference:
             else:
                 found = (envelope["type"], envelope["subject"], envelope["data"], envelope["lane"])
                 assert found == (event.type, event.subject, event.data, event.lane.name.lower())
-        for numbered in (numbers for epoch, numbers in alarms.items() if epoch not in self.muddled):
+        for numbered in alarms.values():
             self._check_order([numbered[seq] for seq in sorted(numbered)])
 
     def _check_order(self, alarms: Sequence[str]) -> None:

@@ -84,16 +84,14 @@ class Machine(RuleBasedStateMachine):
         self.pending: list[tuple[asyncio.Task[None], list[Event]]] = []
         self.received: set[str] = set()
         self.sessions = Sessions(self.alarms_waiting)
-        self.held = self.put_back = self.goes_back = False
+        self.held = False
         self.began = False
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
 
-    @initialize(in_flight=st.sampled_from([16, 4, 4, 1]), late_s=st.sampled_from([0.0, 3600.0]),
-                goes_back=st.booleans())
-    def begin(self, in_flight: int, late_s: float, goes_back: bool) -> None:
-        self.goes_back = goes_back
+    @initialize(in_flight=st.sampled_from([16, 4, 4, 1]), late_s=st.sampled_from([0.0, 3600.0]))
+    def begin(self, in_flight: int, late_s: float) -> None:
         self.limits = Limits(telemetry_delay_s=late_s)
         self.broker = MemoryBroker(in_flight, self.sessions)
         self.town = Town(self.folder, self.broker, GATEWAY)
@@ -148,7 +146,7 @@ class Machine(RuleBasedStateMachine):
     def all_flows(self, times: int, loses: Lane | None) -> None:
         """But for one message that the broker loses though it had acknowledged it."""
         for _ in range(times):
-            self.flow(loses if self.may_lose_one() else None)
+            self.flow(loses)
             loses = None
 
     @rule(taken=some, answered=some)
@@ -182,7 +180,7 @@ class Machine(RuleBasedStateMachine):
         self.do(self.flat.store.save_detector("model", b""))
         self.harvest()
         assert not self.pending
-        self.flow(loses if self.may_lose_one() else None)
+        self.flow(loses)
         for _ in range(DRAINED_S // STEP_S):
             if not self.do(self.flat.rows()) and not self.flat.uplink.health()["in_memory_only"]:
                 break
@@ -192,7 +190,7 @@ class Machine(RuleBasedStateMachine):
         self.nothing_is_lost()
         assert self.flat.uplink.health()["waiting"] == {"alarm": 0, "event": 0, "telemetry": 0}, "it does not drain"
         assert self.reference.in_memory - self.reference.committed == set(), "lost from memory"
-        assert self.put_back or not any("back in time" in fault.reason for fault in self.flat.store.faults())
+        assert not any("back in time" in fault.reason for fault in self.flat.store.faults())
 
     # What goes wrong
 
@@ -222,8 +220,6 @@ class Machine(RuleBasedStateMachine):
                 self.broker.forget()
             case Accident.CITY_KILLED:
                 self.town.kill()
-                if not self.may_lose_one():
-                    self.broker.forget()
             case Accident.CITY_FORGETS:
                 self.the_city_forgets()
             case Accident.DISK_SILENT:
@@ -249,7 +245,7 @@ class Machine(RuleBasedStateMachine):
         if self.limits.max_bytes == 1:
             self.restart(max_bytes=1e9)
 
-    @precondition(lambda self: self.goes_back and not self.held)
+    @precondition(lambda self: not self.held)
     @rule(before=st.lists(lanes, min_size=1, max_size=4), after=st.lists(lanes, max_size=4), times=st.integers(0, 2),
           again=st.booleans())
     def the_file_goes_back_in_time(self, before: list[Lane], after: list[Lane], times: int, again: bool) -> None:
@@ -260,9 +256,7 @@ class Machine(RuleBasedStateMachine):
         for _ in range(times):
             self.flow()
         self.leave()
-        self.put_back = True
         self.reference.look([], self.town.events())
-        self.reference.muddled.add(self.flat.store.epoch)
         self.reference.excused |= self.reference.accepted - held - self.town.events().keys()
         self.do(self.flat.kill(self.limits, damage=lambda place: copy(backup, place)))
         self.append(after or before)
@@ -309,8 +303,6 @@ class Machine(RuleBasedStateMachine):
         if not self.held:
             self.reference.check(rows, city)
         never_had = self.received - self.reference.committed
-        if self.put_back:  # see may_lose_one(): nor does an acknowledgement prove a gap record
-            never_had = {event_id for event_id in never_had if not event_id.startswith("gap-")}
         assert never_had == set(), "received was said of what the city never had"
 
     def teardown(self) -> None:
@@ -380,14 +372,6 @@ class Machine(RuleBasedStateMachine):
         await asyncio.sleep(0)
         appending.cancel()
         await self.flat.kill(self.limits)
-
-    def may_lose_one(self) -> bool:
-        """Tell whether a message may get lost without the end of its session.
-
-        Not while numbers are given a second time: an acknowledgement proves by its id the last number that it covers,
-        and where the city has other events at those before it, those that got lost would count as settled.
-        """
-        return self.flat.store.epoch not in self.reference.muddled
 
     def alarms_waiting(self) -> int:
         return self.flat.store.counts()[Lane.ALARM].waiting

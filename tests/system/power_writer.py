@@ -73,7 +73,6 @@ class Told:
 
     folder: Path
     ids: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    epoch: str = ""
     numbers: dict[tuple[Lane, str], int] = field(default_factory=dict)
 
     def hear(self, heard: bytes) -> None:
@@ -89,7 +88,6 @@ class Told:
 class Found:
     """What a store has after a cut."""
 
-    epoch: str
     rows: list[Row]
     alarms: set[str]
     commands: set[str]
@@ -100,11 +98,11 @@ class Found:
         store = await Store.open(folder)
         try:
             if store.trouble is not None:
-                return cls("", [], set(), set(), [f"it does not open: {store.trouble}"])
+                return cls([], set(), set(), [f"it does not open: {store.trouble}"])
             rows = await store.next_rows(dict.fromkeys(Lane, 0), 1_000_000)
             alarms = {alarm.id for alarm in await store.open_alarms()}
             commands = {command.id for command in await store.open_commands()}
-            return cls(store.epoch, rows, alarms, commands, [fault.reason for fault in store.faults()])
+            return cls(rows, alarms, commands, [fault.reason for fault in store.faults()])
         finally:
             await store.close()
 
@@ -124,8 +122,6 @@ def judge(told: Told, found: Found) -> tuple[list[str], list[str]]:
             *(f"open alarm {id_}" for id_ in set(told.ids["alarm"]) - found.alarms - set(told.ids["closing"])),
             *(f"command {id_}" for id_ in set(told.ids["command"]) - found.commands - set(told.ids["finishing"]))]
     wrong = list(found.complaints)
-    if set(told.ids[OPENED]) - {found.epoch}:
-        wrong.append(f"the epoch is {found.epoch} and was {told.ids[OPENED]}: the file went back in time")
     for lane in Lane:
         rows = [row for row in found.rows if row.lane is lane]
         upto = rows[0].settled if rows else 0
@@ -135,8 +131,8 @@ def judge(told: Told, found: Found) -> tuple[list[str], list[str]]:
             upto = row.seq
     numbers = {(row.lane, row.event.id): row.seq for row in found.rows}
     wrong += [f"{id_} had number {told.numbers[lane, id_]} and has {seq}" for (lane, id_), seq in numbers.items()
-              if told.numbers.get((lane, id_), seq) != seq and told.epoch == found.epoch]
-    told.epoch, told.numbers = found.epoch, numbers
+              if told.numbers.get((lane, id_), seq) != seq]
+    told.numbers = numbers
     return lost, wrong
 
 
@@ -150,7 +146,7 @@ async def _write(plan: Plan, folder: Path, run: int, pipe: int) -> None:
     limits = Limits(max_bytes=plan.max_bytes, telemetry_delay_s=plan.pause_s / 4)
     store = await Store.open(folder, limits)
     if store.trouble is None:
-        tell(f"{OPENED} {store.epoch}")
+        tell(OPENED)
     life = store_writer.Plan(folder=str(folder), seed=plan.seed, kills=plan.cuts, after_s=plan.after_s,
                              pause_s=plan.pause_s)
     writer = store_writer.Writer if plan.settles else _Unsettled

@@ -172,9 +172,8 @@ async def test_the_city_has_all_once_and_in_order_whoever_is_killed(
     assert set(told.ids["received"]) - set(ids) == set()
     alarms = [event for event in town.events if event["lane"] == "alarm" and event["id"] in set(told.alarms())]
     if lives > 1:  # what the broker gave to a city that was killed comes again after what stood behind it
-        alarms.sort(key=lambda event: str(event["sequence"]))
+        alarms.sort(key=lambda event: int(event["sequence"]))  # the numbers go on from epoch to epoch
     assert [event["id"] for event in alarms] == told.alarms()
-    assert len({event["epoch"] for event in town.events}) == 1
     with capsys.disabled():
         print(f"\n{kills} kills of the gateway, {lives - 1} of the city: {len(ids)} events at the city, 0 lost, "
               f"0 twice; {town.duplicates} raw duplicates of {town.received} received")

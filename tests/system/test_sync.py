@@ -229,7 +229,7 @@ async def test_a_gateway_whose_disk_went_back_in_time_loses_nothing(tmp_path: Pa
         async with flat(copy, broker.port) as home:
             await home.store.append(list(numbered("new", 4)))
             await home.until(lambda: sum(c.waiting for c in home.store.counts().values()) == 0)
-            assert "back in time" in home.store.faults()[0].reason
+            assert home.store.faults() == ()  # no number is given twice in one epoch: nobody even notices
         assert {f"new{n}" for n in range(4)} <= set(await there.ids())
 
 

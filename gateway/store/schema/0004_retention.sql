@@ -46,6 +46,9 @@ CREATE TABLE boot (
   restored_wall_s REAL
 );
 
+-- An epoch is one opening of the file: it needs no place in it.
+DROP TABLE meta;
+
 -- What neither the broker nor the city ever took, and what else would have stood behind it for ever. For people to look.
 CREATE TABLE quarantine (
   n INTEGER PRIMARY KEY,

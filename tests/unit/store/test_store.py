@@ -94,7 +94,8 @@ async def test_numbers_go_on_after_a_restart_even_when_everything_was_settled(tm
     second = await Store.open(tmp_path)
     await second.append([event("c")])
     (row,) = await second.next_rows(ALL, 10)
-    assert (second.epoch, row.seq) == (first.epoch, 3)
+    assert row.seq == 3
+    assert second.epoch != first.epoch  # each opening has its own: the file may be an old copy
     await second.close()
 
 
