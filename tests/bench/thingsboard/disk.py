@@ -111,8 +111,7 @@ async def full(lab: Lab) -> list[Comparison]:
     silent = ("ThingsBoard: a batch whose INSERT fails four times is dropped, nobody is told. Anju: the caller gets an "
               "error, and what is given up to make room, oldest first, stands in a gap record that the city gets")
     kept = ("ThingsBoard takes the disk's last byte. Anju leaves a tenth of a small disk, 256 MB of a large one, and "
-            "two reserves for alarms; below that it gives up what is no alarm, oldest first, until its file has 4 MB "
-            "to spare: of a backlog as small as this one anything may be left, and nothing, by when the last cut came")
+            "two reserves for alarms; below that what comes in pushes out as much of the oldest that is no alarm")
     figures = (ours.silent, theirs.silent, why + silent), (len(ours.kept.numbers), len(theirs.kept.numbers), kept)
     return [Comparison(name, "events", better, *figure) for (name, better), figure in zip(names, figures, strict=True)]
 
