@@ -6,7 +6,7 @@ of zlib, and why no other way: docs/decisions/0011-batches.md.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -31,23 +31,35 @@ class TooLarge(Exception):
         self.size_bytes = size_bytes
 
 
-def pack(envelopes: Sequence[bytes], room_bytes: int) -> list[tuple[int, bytes]]:
-    """Return publications (how many of the envelopes, payload) in order, none above `room_bytes`. Raises TooLarge."""
+OPTIONAL = ("stampedtime", "stampedclock", "timeuncertaintyms", "timebound")
+"""Attributes that go before any data where an event is too large: what happened matters more than how exactly when."""
+
+
+def pack(envelopes: Sequence[bytes], room_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """Yield publications (how many of the envelopes, payload) in order, none above `room_bytes`.
+
+    Raises TooLarge in the turn of the envelope that is; what stands before it was yielded.
+    """
     payload = _deflated(envelopes) if len(envelopes) > 1 else shortened(envelopes[0], room_bytes)
     if payload is not None and len(payload) <= room_bytes:
-        return [(len(envelopes), payload)]
-    half = len(envelopes) // 2
-    return pack(envelopes[:half], room_bytes) + pack(envelopes[half:], room_bytes)
+        yield len(envelopes), payload
+    else:
+        half = len(envelopes) // 2
+        yield from pack(envelopes[:half], room_bytes)
+        yield from pack(envelopes[half:], room_bytes)
 
 
 def shortened(envelope: bytes, room_bytes: int) -> bytes:
-    """Return the envelope, where it is too large without the largest values of its data, and saying so.
+    """Return the envelope, where it is too large without OPTIONAL and the largest values of its data, and saying so.
 
     An event that no broker takes would hold up its lane for ever. Raises TooLarge.
     """
     if len(envelope) <= room_bytes:
         return envelope
     fields = msgspec.json.decode(envelope)
+    for name in OPTIONAL:
+        if fields.pop(name, None) is not None and len(envelope := msgspec.json.encode(fields)) <= room_bytes:
+            return envelope
     data: dict[str, object] = fields["data"]
     full_bytes = len(msgspec.json.encode(data))
     for key in sorted(data, key=lambda key: len(msgspec.json.encode(data[key])), reverse=True):

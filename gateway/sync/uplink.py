@@ -22,6 +22,7 @@ from gateway.sync.disk import Disk
 from gateway.sync.ear import Ear
 from gateway.sync.errors import SessionError
 from gateway.sync.pause import HURRY_S, pause_s
+from gateway.sync.remedies import Remedies
 from gateway.sync.session import CONNACK_S, V5, VERSION_NAME, Connect, connect
 from gateway.sync.tally import Tally
 from gateway.sync.volatile import VolatileOutbox
@@ -58,6 +59,7 @@ class Uplink:
         self._commands = Commands(store, now, on_command, sleep, boots)
         self._ear = Ear(gateway, self._disk, self._volatile, self._commands, self._tally, on_received)
         self._means = Means(gateway, now, sleep, answer_s, boots, self._disk, self._volatile, self._tally, on_sent)
+        self._remedies = Remedies(self._disk, now)
         self._hurry = asyncio.Event()
         self._version = V5
         self._since_s = now().mono_s
@@ -110,7 +112,8 @@ class Uplink:
         talk = self._ear.conversation
         if talk is None:
             return self._error or self._disk.silence() or self._disk.error
-        refused = talk.refusals[min(talk.refusals)] if talk.refusals else None
+        refusals = talk.refused.lanes()
+        refused = refusals[min(refusals)] if refusals else None
         return self._disk.silence() or refused or talk.unanswered() or self._disk.error
 
     def _appended(self) -> None:
@@ -125,14 +128,17 @@ class Uplink:
     async def _keep_connected(self) -> None:
         attempt = fruitless = 0
         while True:
-            before = self._tally.received
+            before, error = self._tally.received, None
             try:
                 await self._converse(singly=fruitless >= FRUITLESS)
             except* SessionError as group:
-                fruitless += self._lost(_first(group))
+                error, talk = _first(group), self._ear.conversation
+                fruitless += self._lost(error)
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 # TaskGroup of Python 3.11 forgets a cancellation that comes in the same moment as a child's error.
                 raise asyncio.CancelledError
+            if error is not None and talk is not None:
+                await self._remedies.ended(talk, error)
             if self._tally.received > before:
                 attempt = fruitless = 0
             else:

@@ -1,5 +1,6 @@
 """Whatever the city does, what was accepted reaches it once, and `received` is told of what it has committed alone."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -68,6 +69,23 @@ async def test_a_city_that_says_something_wrong_has_said_nothing(tmp_path: Path,
         assert sum(count.waiting for count in home.store.counts().values()) == len(IDS)
         await there("behave", name="well")
         await all_is_well(home, there)
+
+
+async def test_an_event_that_the_city_can_never_take_holds_up_nobody_for_ever(tmp_path: Path) -> None:
+    async with town(tmp_path, "--behave", "refuse id=e7") as (_, there, home):
+        await accept(home)
+        for number in range(400):  # other lanes go on meanwhile: it is that event's fault
+            if any(fault.reason.startswith("event e7 ") for fault in home.store.faults()):
+                break
+            last = f"more{number}"
+            await home.store.append([event(last, Lane.TELEMETRY)])
+            await asyncio.sleep(ANSWER_S / 4)
+        await home.until(lambda: set(IDS) - {"e7"} <= set(home.received) and last in home.received)
+        assert "e7" not in home.received
+        assert home.store.counts()[Lane.EVENT].waiting == 0
+        told = [found for found in (await there("events"))["events"] if found["type"] == "anju.gateway.fault"]
+        assert ["event e7 " in found["data"]["reason"] for found in told] == [True]
+        assert (await there("stats"))["conflicts"] == 0
 
 
 async def has_crashed(there: CityHandle) -> None:

@@ -14,7 +14,7 @@ from gateway.model.command import Command, CommandResult, Outcome
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Limits, Store, StoreError
 from gateway.sync import Uplink
-from gateway.sync.errors import Unreachable
+from gateway.sync.errors import TopicRefused, Unreachable
 from gateway.sync.session import PACKET_BYTES, V5, Message
 from tests.unit.sync.kit import BOOT
 
@@ -64,6 +64,30 @@ def acknowledging(payload: bytes, **other: Any) -> list[dict[str, Any]]:
     return [{"epoch": last["epoch"], "lane": last["lane"], "upto": int(last["sequence"]), "id": last["id"]} | other]
 
 
+@dataclass
+class Counting:
+    """A city that acknowledges across numbers without a hole and begins at 1 whatever it is told."""
+
+    never: set[str] = field(default_factory=set)
+    """Ids that it cannot take."""
+    has: dict[str, None] = field(default_factory=dict)
+    _numbers: dict[tuple[str, str], dict[int, str]] = field(default_factory=dict)
+
+    def __call__(self, payload: bytes) -> list[dict[str, Any]]:
+        for found in told(payload):
+            numbers = self._numbers.setdefault((found["epoch"], found["lane"]), {})
+            if found["id"] not in self.never:
+                self.has[found["id"]] = None
+                numbers[int(found["sequence"])] = found["id"]
+        upto = next(number for number in range(len(numbers) + 1) if number + 1 not in numbers)
+        return [{"epoch": found["epoch"], "lane": found["lane"], "upto": upto, "id": numbers[upto]}] if upto else []
+
+    def back(self, upto: int) -> None:
+        """Be restored from a backup that knows the first numbers alone."""
+        self._numbers = {key: {number: id_ for number, id_ in numbers.items() if number <= upto}
+                         for key, numbers in self._numbers.items()}
+
+
 Answer = Callable[[bytes], list[dict[str, Any]]]
 
 
@@ -74,6 +98,8 @@ class Line:
     answer: Answer = acknowledging
     reachable: bool = True
     attempts: int = 0
+    refuses: set[str] = field(default_factory=set)
+    """Ids whose publication the broker refuses."""
     packet_bytes: int = PACKET_BYTES
     in_flight: int = 16
     carried: list[list[bytes]] = field(default_factory=list)
@@ -102,6 +128,9 @@ class _Session:
         self._incoming: asyncio.Queue[Message] = asyncio.Queue()
 
     async def publish(self, topic: str, payload: bytes) -> None:
+        if self._line.refuses & {found["id"] for found in told(payload)}:
+            await asyncio.sleep(0)
+            raise TopicRefused("the broker refuses this one", "ask the city why")
         self._waiting += 1
         assert self._waiting <= self.in_flight, "more without a PUBACK than the broker allows"
         self._carried.append(payload)
