@@ -1,6 +1,7 @@
 """Daemon: everything of one gateway, wired together."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import sys
@@ -37,6 +38,7 @@ from gateway.voice import Voice
 log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
+CONTROL_S = 5.0
 
 
 class Daemon:
@@ -67,7 +69,9 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.pipeline.run(), name="pipeline")
-                group.create_task(self.fleet.run(self._ready), name="fleet")
+                started = asyncio.Event()
+                group.create_task(self.fleet.run(started.set), name="fleet")
+                group.create_task(self._ready(started, control.tried), name="ready")
                 group.create_task(feed(lambda: self.pipeline.progress, self._state), name="watchdog")
                 parts = {"uplink": self.uplink.run, "control": control.run, "looks": self._look,
                          "chronicle": self.chronicle.run}
@@ -76,7 +80,11 @@ class Daemon:
         finally:
             await self.pipeline.save()
 
-    def _ready(self) -> None:
+    async def _ready(self, buses: asyncio.Event, control: asyncio.Event) -> None:
+        await buses.wait()
+        with contextlib.suppress(TimeoutError):  # systemd must not end a gateway that watches, for want of a socket
+            async with asyncio.timeout(CONTROL_S):
+                await control.wait()
         started = {"version": __version__, "devices": sorted(self.config.devices), "epoch": self.store.epoch}
         self.pipeline.tell(Draft(EventType.GATEWAY_STARTED, Lane.EVENT, "gateway", self.clock.stamp(), started))
         for problem in self.problems:

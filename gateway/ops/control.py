@@ -51,6 +51,7 @@ class ControlServer:
                  group: str = "anju-tech") -> None:
         self._path, self._verbs, self._fault, self._group = path, verbs, fault, group
         self._served: dict[asyncio.Task[None], socket.socket] = {}
+        self.tried = asyncio.Event()  # it serves, or cannot yet
 
     async def run(self) -> None:
         """Serve until cancelled; where the folder does not let us, try again and say so: alarms need no control."""
@@ -61,6 +62,7 @@ class ControlServer:
                                                          backlog=CONNECTIONS)  # so many are accepted in one turn
                 self._path.chmod(0o660)
             except OSError as error:
+                self.tried.set()
                 self._fault("control socket", f"{self._path} cannot be made ({error})", "check the folder run_dir")
                 await asyncio.sleep(RETRY_S)
             else:
@@ -69,6 +71,7 @@ class ControlServer:
             os.chown(self._path, -1, grp.getgrnam(self._group).gr_gid)
         except (KeyError, PermissionError):
             log.info("control socket for the daemon's own user only: no group %s, or not ours to give", self._group)
+        self.tried.set()
         try:
             await asyncio.Event().wait()
         finally:
