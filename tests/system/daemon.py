@@ -73,7 +73,7 @@ class Flat:
                     await asyncio.sleep(0.05)
                     status = await self.status()
         except TimeoutError:
-            raise AssertionError(f"not in {timeout_s} s: {status.get('faults')} {status.get('devices')}") from None
+            raise AssertionError(f"not in {timeout_s} s: {status.get('city')} {status.get('faults')} {status.get('devices')}") from None
         return status
 
     async def press_sos(self) -> None:
