@@ -73,7 +73,8 @@ class Flat:
                     await asyncio.sleep(0.05)
                     status = await self.status()
         except TimeoutError:
-            raise AssertionError(f"not in {timeout_s} s: {status.get('city')} {status.get('faults')} {status.get('devices')}") from None
+            shown = [status.get(part) for part in ("city", "faults", "devices")]
+            raise AssertionError(f"not in {timeout_s} s: {shown}") from None
         return status
 
     async def press_sos(self) -> None:
