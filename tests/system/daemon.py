@@ -64,7 +64,7 @@ class Flat:
         answer: dict[str, Any] = await self.gateway.ask("status")
         return answer
 
-    async def until(self, condition: Callable[[dict[str, Any]], Any], timeout_s: float = 20.0) -> dict[str, Any]:
+    async def until(self, condition: Callable[[dict[str, Any]], Any], timeout_s: float = 45.0) -> dict[str, Any]:
         """Wait until the status satisfies `condition`; return it."""
         status: dict[str, Any] = {}
         try:
