@@ -4,10 +4,10 @@ The real daemon under libfaketime, which lies about the wall clock alone. libfak
 Python where it leaves the monotonic clock as it is: the voice is off, which is the only part that uses it.
 """
 
+import asyncio
 import shutil
 import subprocess
 import sys
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
