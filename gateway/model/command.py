@@ -27,7 +27,7 @@ class Outcome(StrEnum):
     DONE = "done"
     FAILED = "failed"
     EXPIRED = "expired"
-    REJECTED = "rejected"  # not now or not at all; `words` says why
+    REJECTED = "rejected"  # not now, and not kept: send it again later; `words` says why
 
 
 class CommandResult(msgspec.Struct, frozen=True):

@@ -193,11 +193,11 @@ class StoreThread:
             return
         self._housed_s, self._look_s = time.monotonic(), LOOK_S
         self._make_room(ledger)
-        journal_bytes = written_bytes() - self._journal_from_bytes
-        if journal_bytes >= CHECKPOINT_BYTES * (1 if self._jobs.empty() else 2):
+        bytes_ = written_bytes()
+        if bytes_ - self._journal_from_bytes >= CHECKPOINT_BYTES * (1 if self._jobs.empty() else 2):
             self._file.checkpoint()
-            self._journal_from_bytes = written_bytes()
-        self._written_bytes = written_bytes() - self._opened_bytes
+            self._journal_from_bytes = bytes_ = written_bytes()
+        self._written_bytes = bytes_ - self._opened_bytes
         self._look()
         if idle:
             self._file.volume.keep_reserves()

@@ -223,16 +223,16 @@ class Conversation:
                     left = left[1:]
 
     async def _publish(self, place: int, parcel: Parcel) -> None:
+        refusal: TopicRefused | None = None
         try:
             await self._link.publish(wire.up_topic(self._means.gateway, parcel.lane), parcel.payload)
-        except TopicRefused as refusal:
+        except TopicRefused as error:
+            refusal = error
+        finally:
             self._in_flight -= 1
+        if refusal is not None:
             await self._refuse(place, parcel, refusal)
             return
-        except BaseException:
-            self._in_flight -= 1
-            raise
-        self._in_flight -= 1
         self.refused.taken(parcel.rows)
         self._means.tally.publications += 1
         self._means.tally.sent += len(parcel.rows)
@@ -288,7 +288,7 @@ class Conversation:
                     raise self._silence(lane)
 
     def _waits(self, lane: Lane) -> bool:
-        return bool(self._means.volatile.waiting(lane) or self._means.disk.store.counts()[lane].waiting)
+        return any(self._waiting(lane, window) for window in self._windows)
 
     def _waiting(self, lane: Lane, window: Window) -> int:
         of_store = window is self._windows[1]

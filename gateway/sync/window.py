@@ -35,7 +35,6 @@ class Window:
     since_s: dict[Lane, float] = field(default_factory=lambda: dict.fromkeys(Lane, 0.0))  # progress or departure
     parked: set[Lane] = field(default_factory=set)  # refused by the broker; tried again with the next round
     rounds: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # sent again, without an answer
-
     newest: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # after this number, this round
     leapt: dict[Lane, int] = field(default_factory=lambda: dict.fromkeys(Lane, 0))  # from where to `newest`; 0: not
 

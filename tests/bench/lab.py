@@ -8,9 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil.strategies.gateway import Gateway
 from tests.bench.result import Row
 
 Way = Callable[[], Awaitable[float]]
+_BARE = """
+[gateway]
+id = "flat-12"
+state_dir = "{folder}/state"
+run_dir = "{folder}/run"
+[city]
+host = "127.0.0.1"
+port = {port}
+tls = false
+[voice]
+output = "wav:{folder}/voice.wav"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +63,12 @@ async def interleaved(rounds: int, *ways: Way) -> list[list[float]]:
         for figures, way in zip(found, ways, strict=True):
             figures.append(await way())
     return found
+
+
+def bare_gateway(folder: Path, port: int) -> Gateway:
+    """A real `anju run` in a folder, without devices, whose broker is at a port of this machine; to be started."""
+    (folder / "run").mkdir(parents=True, exist_ok=True)
+    config = folder / "anju.toml"
+    config.write_text(_BARE.format(folder=folder, port=port))
+    environment = {"STATE_DIRECTORY": str(folder / "state"), "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"}
+    return Gateway(config, folder / "run", folder / "gateway.log", environment)

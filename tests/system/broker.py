@@ -155,6 +155,15 @@ class FlatClock:
         return Stamp(BOOT, time.monotonic(), time.time(), self.quality)
 
 
+async def wait_until(done: Callable[[], bool], changed: asyncio.Event) -> None:
+    """Return when `done`, looked at whenever something has changed and now and then besides."""
+    while not done():
+        changed.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await changed.wait()
+
+
 @dataclass
 class Flat:
     """A store with its uplink, and what the uplink told."""
@@ -171,11 +180,7 @@ class Flat:
     async def until(self, done: Callable[[], bool], timeout_s: float = 20.0) -> None:
         """Wait until `done`, looked at whenever the uplink tells something and now and then besides."""
         async with asyncio.timeout(timeout_s):
-            while not done():
-                self.changed.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(0.05):
-                        await self.changed.wait()
+            await wait_until(done, self.changed)
 
     async def until_state(self, state: str, timeout_s: float = 20.0) -> dict[str, Any]:
         await self.until(lambda: self.uplink.health()["state"] == state, timeout_s)

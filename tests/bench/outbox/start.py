@@ -13,8 +13,7 @@ from pathlib import Path
 
 from gateway.model.event import Lane
 from hil.resources.process import rss_mb
-from hil.strategies.gateway import Gateway
-from tests.bench.lab import Lab, interleaved
+from tests.bench.lab import Lab, bare_gateway, interleaved
 from tests.bench.outbox.load import filled
 from tests.bench.result import Row, compared, measured
 from tests.system.broker import free_port
@@ -22,29 +21,14 @@ from tests.system.broker import free_port
 BACKLOG = 100_000
 ROUNDS = 5
 SETTLE_S = 1.0  # after READY=1: the outbox is open, the uplink has tried its first connection
-CONFIG = """
-[gateway]
-id = "flat-12"
-state_dir = "{folder}/state"
-run_dir = "{folder}/run"
-[city]
-host = "127.0.0.1"
-port = {port}
-tls = false
-[voice]
-output = "wav:{folder}/voice.wav"
-"""
 
 
 def daemon(folder: Path, rss: list[float]) -> Callable[[], Awaitable[float]]:
     """Return a way to start it once more; its resident memory in MB goes to `rss`."""
-    (folder / "run").mkdir(parents=True, exist_ok=True)
-    config = folder / "anju.toml"
-    config.write_text(CONFIG.format(folder=folder, port=free_port()))
-    environment = {"STATE_DIRECTORY": str(folder / "state"), "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"}
+    port = free_port()
 
     async def once() -> float:
-        gateway = Gateway(config, folder / "run", folder / "gateway.log", environment)
+        gateway = bare_gateway(folder, port)
         try:
             await gateway.start()
             await asyncio.sleep(SETTLE_S)

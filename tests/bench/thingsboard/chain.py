@@ -25,7 +25,7 @@ from hil.resources.process import Program
 from tests.bench.thingsboard import installation
 from tests.bench.thingsboard.events import DEVICE, PROFILE, feed, numbers_in
 from tests.bench.thingsboard.writer import PEER_SETTINGS
-from tests.system.broker import HOST, mosquitto
+from tests.system.broker import HOST, mosquitto, wait_until
 
 TELEMETRY = "v1/gateway/telemetry"
 _ME = "v1/devices/me"
@@ -66,11 +66,7 @@ class Platform:
         """Wait until `done`; tell whether it came to that."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while not done():
-                    self.changed.clear()
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(0.05):
-                            await self.changed.wait()
+                await wait_until(done, self.changed)
         return done()
 
 

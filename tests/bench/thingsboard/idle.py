@@ -5,26 +5,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from hil.strategies.gateway import Gateway
-from tests.bench.lab import Lab
+from tests.bench.lab import Lab, bare_gateway
 from tests.bench.thingsboard.chain import peer_gateway, platform
 from tests.bench.thingsboard.comparison import LOWER, Comparison
 from tests.system.broker import city, mosquitto
 
 SETTLE_S, WATCH_S = 5.0, 15.0
 _CONNECT_S = 30.0
-CONFIG = """
-[gateway]
-id = "flat-12"
-state_dir = "{folder}/state"
-run_dir = "{folder}/run"
-[city]
-host = "127.0.0.1"
-port = {port}
-tls = false
-[voice]
-output = "wav:{folder}/voice.wav"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +45,9 @@ async def idle(lab: Lab) -> list[Comparison]:
 
 
 async def _ours(folder: Path, watch_s: float) -> Use:
-    (folder / "run").mkdir(parents=True)
+    folder.mkdir(parents=True)
     async with mosquitto(folder) as broker, city(folder, broker.port):
-        config = folder / "anju.toml"
-        config.write_text(CONFIG.format(folder=folder, port=broker.port))
-        environment = {"STATE_DIRECTORY": str(folder / "state"), "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"}
-        gateway = Gateway(config, folder / "run", folder / "gateway.log", environment)
+        gateway = bare_gateway(folder, broker.port)
         try:
             await gateway.start()
             async with asyncio.timeout(_CONNECT_S):

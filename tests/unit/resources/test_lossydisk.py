@@ -30,6 +30,17 @@ def _fsync_root(disk: Disk) -> None:
     disk.close(handle)
 
 
+def _given_up() -> tuple[Disk, int]:
+    """A disk with a page in /a whose fsync failed, and the handle."""
+    disk = _disk()
+    handle = _written(disk, "/a", b"a" * PAGE_BYTES)
+    _fsync_root(disk)
+    disk.fail("fsync", times=1)
+    with pytest.raises(OSError, match=r"Errno 5\b"):
+        disk.fsync(handle)
+    return disk, handle
+
+
 def _content(disk: Disk, path: str) -> bytes | None:
     try:
         handle = disk.open(path, writes=False)
@@ -209,12 +220,7 @@ def test_an_armed_cut_comes_in_place_of_that_call_and_the_power_stays_away_until
 
 
 def test_what_a_failed_fsync_was_to_bring_is_seen_but_no_later_fsync_brings_it() -> None:
-    disk = _disk()
-    handle = _written(disk, "/a", b"a" * PAGE_BYTES)
-    _fsync_root(disk)
-    disk.fail("fsync", times=1)
-    with pytest.raises(OSError, match=r"Errno 5\b"):
-        disk.fsync(handle)
+    disk, handle = _given_up()
     disk.write(handle, b"b" * PAGE_BYTES, PAGE_BYTES)
     disk.fsync(handle)
     assert _content(disk, "/a") == b"a" * PAGE_BYTES + b"b" * PAGE_BYTES
@@ -223,12 +229,7 @@ def test_what_a_failed_fsync_was_to_bring_is_seen_but_no_later_fsync_brings_it()
 
 
 def test_a_page_written_again_after_a_failed_fsync_is_brought_whole() -> None:
-    disk = _disk()
-    handle = _written(disk, "/a", b"a" * PAGE_BYTES)
-    _fsync_root(disk)
-    disk.fail("fsync", times=1)
-    with pytest.raises(OSError, match=r"Errno 5\b"):
-        disk.fsync(handle)
+    disk, handle = _given_up()
     disk.write(handle, b"b", 0)
     disk.fsync(handle)
     disk.cut(1)
