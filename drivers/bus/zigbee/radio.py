@@ -91,7 +91,7 @@ class Radio:
     async def start(self) -> None:
         """Open the port, form the network or restore it. Raises whatever zigpy, the port or the database raise."""
         async with asyncio.timeout(START_S):
-            self._app = await ControllerApplication.new(self._config, start_radio=False)
+            await self._open_database()
             self._app.add_listener(_Listener(self, self._guard))
             await self._app.connect()
             # zigpy-znp does not act on a reset that it did not ask for; its stick is deaf from then on.
@@ -99,6 +99,20 @@ class Radio:
             self._tap(znp_commands.AF.IncomingMsg, self.on_af)
             await self._app.initialize(auto_form=True)
         self._armed = True
+
+    async def _open_database(self) -> None:
+        """Make the application, be the start cancelled or not.
+
+        zigpy leaves its database's task and thread behind where that is cancelled (appdb.PersistingListener.new, which
+        tidies up after an Exception only); stop() closes what is open.
+        """
+        opening = asyncio.ensure_future(ControllerApplication.new(self._config, start_radio=False))
+        try:
+            self._app = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with suppress(Exception):
+                self._app = await opening
+            raise
 
     async def stop(self) -> None:
         """Close the port and the database."""
