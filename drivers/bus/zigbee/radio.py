@@ -64,6 +64,17 @@ class _Listener:
         self.handle_message = guard(radio.on_message)
 
 
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that a cancellation must not cut: zigpy would leave its database's task and thread behind."""
+    doing = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        with suppress(Exception):
+            await doing
+        raise
+
+
 class Radio:
     """Use as `radio = Radio(...); try: await radio.start(); await radio.lost() finally: await radio.stop()`."""
 
@@ -91,7 +102,7 @@ class Radio:
     async def start(self) -> None:
         """Open the port, form the network or restore it. Raises whatever zigpy, the port or the database raise."""
         async with asyncio.timeout(START_S):
-            await self._open_database()
+            await _to_the_end(self._open_database())
             self._app.add_listener(_Listener(self, self._guard))
             await self._app.connect()
             # zigpy-znp does not act on a reset that it did not ask for; its stick is deaf from then on.
@@ -101,24 +112,15 @@ class Radio:
         self._armed = True
 
     async def _open_database(self) -> None:
-        """Make the application, be the start cancelled or not.
-
-        zigpy leaves its database's task and thread behind where that is cancelled (appdb.PersistingListener.new, which
-        tidies up after an Exception only); stop() closes what is open.
-        """
-        opening = asyncio.ensure_future(ControllerApplication.new(self._config, start_radio=False))
-        try:
-            self._app = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            with suppress(Exception):
-                self._app = await opening
-            raise
+        self._app = await ControllerApplication.new(self._config, start_radio=False)
 
     async def stop(self) -> None:
         """Close the port and the database."""
         self._armed = False
-        if self._app is None:
-            return
+        if self._app is not None:
+            await _to_the_end(self._close())
+
+    async def _close(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 if not self._lost.done() and (replies := list(CatchingTaskMixin._tasks)):

@@ -23,3 +23,25 @@ async def test_a_start_that_is_cancelled_while_the_database_opens_leaves_no_task
     with contextlib.suppress(asyncio.CancelledError, OSError):
         await starting
     await radio.stop()
+
+
+async def test_a_stop_that_is_cancelled_while_a_slow_stick_lets_go_closes_the_database_all_the_same(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    letting_go, gone = asyncio.Event(), asyncio.Event()
+
+    async def disconnect(app: Any) -> None:
+        letting_go.set()
+        await gone.wait()
+
+    hearer: Any = None
+    radio = Radio(str(tmp_path / "no-such-port"), [15], tmp_path, hearer, lambda call: call, lambda: 0.0)
+    with pytest.raises(OSError, match="no-such-port"):
+        await radio.start()
+    monkeypatch.setattr("drivers.bus.zigbee.radio.ControllerApplication.disconnect", disconnect)
+    stopping = asyncio.ensure_future(radio.stop())
+    await letting_go.wait()
+    stopping.cancel()
+    await asyncio.sleep(0)
+    gone.set()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
