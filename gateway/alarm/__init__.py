@@ -2,19 +2,18 @@
 
 from gateway.alarm.effects import Append, Effect, Say, Show
 from gateway.alarm.life import (
-    CANCEL_S,
     Alarms,
     CancelPressed,
     Closed,
     Input,
     Raised,
     Received,
-    Rules,
     Sent,
     Tick,
     decide,
     light,
 )
+from gateway.alarm.rules import CANCEL_S, Rules
 
 __all__ = [
     "CANCEL_S",

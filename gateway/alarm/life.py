@@ -1,9 +1,9 @@
 """The alarm's life as a table, and decide(), which follows it.
 
-    state      Sent           Received         Repeated         Closed           CancelPressed in time; late
-    raised     sent, "sent"   received, "..."  raised, counted  closed, event    cancelled, event; "well noted"
-    sent       -              received, "..."  raised, counted  closed, event    cancelled, event; "well noted"
-    received   -              -                raised, counted  closed, event    cancelled, event; "well noted"
+    state      Sent           Received         Repeated         Agreed   Closed           CancelPressed in time; late
+    raised     sent, "sent"   received, "..."  raised, counted  event    closed, event    cancelled, event; "well noted"
+    sent       -              received, "..."  raised, counted  event    closed, event    cancelled, event; "well noted"
+    received   -              -                raised, counted  event    closed, event    cancelled, event; "well noted"
     "..." is "received", said only where no open alarm of the same kind is left raised or sent: rule 6
     Counted, and noted: an event tells it, at once or soon: rule 8. As long as none has, Sent and Received move nothing.
     closed and cancelled are the end: the alarm is no longer among the open ones, and what comes about it is ignored.
@@ -21,7 +21,9 @@ Theory
 
 Rules
  1. Every finding is told. Of the same kind and device within REPEAT_S of the last while that alarm is open it repeats
-    the alarm: one alarm, and the way to the centre begins anew for it.
+    the alarm: one alarm, and the way to the centre begins anew for it. A fall is a person's, not a device's: within
+    FALL_S of the last every finding of a fall of the same person (fusion.py) belongs to the alarm, and repeats it where
+    its source has noticed the fall before.
  2. "I am fine" ends every open alarm whose kind has a window that is still open; the window runs from the newest
     finding. All others stay open, the centre is told, and the resident hears that it may still call. Smoke, gas,
     carbon monoxide and water have no window.
@@ -38,6 +40,10 @@ Rules
     the centre does not answer at all the pause grows. The same holds for "I am fine" on an alarm that stays.
  9. A repeat is said if it is told at once, if it is the first for THIN_S, or if the resident has heard more than
     RAISED since, which it takes back. So at most three in THIN_S, however a contact chatters; the light shows each.
+10. A source that notices the fall of an open alarm for the first time agrees: that is the same fall seen again, not
+    somebody who asks again. It is told at once, for there are no more of them than sources, and says who agree and how
+    sure they are together. It changes no state, awaits no answer, takes nothing back and is not spoken; as the newest
+    finding it begins the window of rule 2 anew. After the end of the alarm a source that is late raises a new one.
 """
 
 import math
@@ -45,9 +51,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.alarm import events, repeats
+from gateway.alarm import events, fusion, repeats
 from gateway.alarm.effects import Append, Effect, Say, Show
 from gateway.alarm.repeats import THIN_S
+from gateway.alarm.rules import DEFAULT, Rules
 from gateway.model.alarm import LONG_AGO_S, Alarm, AlarmState, Well
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.finding import Finding, FindingKind
@@ -60,13 +67,6 @@ UNREACHABLE_S = 30.0
 """The centre's answer is due within 10 s (GB 26875.1-2011, 4.1); three times that and the resident must know."""
 UNREACHABLE_MAX_S = 600.0
 TEST_OPEN_S = 60.0
-CANCEL_S: dict[FindingKind, float] = {
-    FindingKind.SOS: 10.0,
-    FindingKind.FALL: 20.0,
-    FindingKind.INACTIVITY: 120.0,
-    FindingKind.TEST: 10.0,
-}
-"""In which time "I am fine" ends an alarm; PERS practice (Medical Guardian, ADT) for SOS and fall."""
 
 Alarms = Mapping[str, Alarm]
 """The open alarms by id; never changed in place."""
@@ -111,19 +111,6 @@ class Tick(msgspec.Struct, frozen=True):
 Input = Raised | Sent | Received | Closed | CancelPressed | Tick
 
 
-class Rules(msgspec.Struct, frozen=True):
-    """What the configuration decides.
-
-    `cancel_s`: kind -> window in which "I am fine" ends it; a kind that it cannot end is not in it.
-    `rooms`: device -> room.
-    """
-
-    cancel_s: dict[FindingKind, float] = msgspec.field(default_factory=lambda: dict(CANCEL_S))
-    rooms: dict[str, str] = {}
-
-
-DEFAULT = Rules()
-
 MOVES: dict[tuple[AlarmState, type[Sent] | type[Received]], tuple[AlarmState, Prompt]] = {
     (AlarmState.RAISED, Sent): (AlarmState.SENT, Prompt.SENT),
     (AlarmState.RAISED, Received): (AlarmState.RECEIVED, Prompt.RECEIVED),
@@ -162,7 +149,7 @@ def awaited(alarm: Alarm) -> str:
 def again(alarm: Alarm, rules: Rules) -> Event:
     """The event that the alarm awaits an answer to, for when nobody knows any more whether it was sent."""
     type_ = EventType.ALARM_REPEATED if alarm.awaits else EventType.ALARM_RAISED
-    told = events.data(alarm, alarm.finding, rules.rooms)
+    told = events.data(alarm, alarm.finding, rules)
     return Event(awaited(alarm), type_, Lane.ALARM, alarm.finding.device, alarm.finding.at, told)
 
 
@@ -182,12 +169,14 @@ def _happened(alarms: Alarms, happened: Input, now: Stamp, rules: Rules) -> tupl
 
 def _raised(alarms: Alarms, finding: Finding, id_: str, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effect]]:
     """Rule 1."""
-    old = next((alarm for alarm in alarms.values() if alarm.id == id_ or _repeats(alarm, finding, now)), None)
+    old = alarms.get(id_) or _fresh(alarms, finding, now, rules)
     if old is None:
         alarm = Alarm(id_, AlarmState.RAISED, finding, now, last_mono_s=now.mono_s, told_mono_s=now.mono_s,
                       remind_mono_s=now.mono_s + UNREACHABLE_S)
-        event = events.raised(alarm, rules.rooms)
+        event = events.raised(alarm, rules)
         return _with(alarms, alarm), [Say(Prompt.RAISED, finding.kind, alarm.id), Append((event,), alarm)]
+    if fusion.is_new(old, finding):
+        return _agreed(alarms, old, finding, now, rules)
     back = old.state is not AlarmState.RAISED
     alarm = msgspec.structs.replace(old, state=AlarmState.RAISED, changed=now, repeats=old.repeats + 1,
                                     last_mono_s=now.mono_s, untold=finding)
@@ -198,14 +187,31 @@ def _raised(alarms: Alarms, finding: Finding, id_: str, now: Stamp, rules: Rules
     if told or back or now.mono_s - old.last_mono_s >= THIN_S:
         effects.append(Say(Prompt.RAISED, finding.kind, alarm.id))
     if told:
-        alarm, event = repeats.told(alarm, now, rules.rooms)
+        alarm, event = repeats.told(alarm, now, rules)
         effects.append(Append((event,), alarm))
     elif old.untold is None:
         effects.append(Append((), alarm))
     return _with(alarms, alarm), effects
 
 
-def _repeats(alarm: Alarm, finding: Finding, now: Stamp) -> bool:
+def _agreed(
+    alarms: Alarms, alarm: Alarm, finding: Finding, now: Stamp, rules: Rules
+) -> tuple[Alarms, list[Effect]]:
+    """Rule 10."""
+    alarm = msgspec.structs.replace(alarm, agreed=(*alarm.agreed, fusion.source(finding)), last_mono_s=now.mono_s)
+    alarm, event = events.further(alarm, EventType.ALARM_REPEATED, finding.at, rules, finding)
+    return _with(alarms, alarm), [Append((event,), alarm)]
+
+
+def _fresh(alarms: Alarms, finding: Finding, now: Stamp, rules: Rules) -> Alarm | None:
+    """The alarm to which the finding belongs, of several one that its device noticed, else the newest."""
+    return max((alarm for alarm in alarms.values() if _belongs(alarm, finding, now, rules)),
+               key=lambda alarm: (fusion.knows(alarm, finding.device), alarm.last_mono_s), default=None)
+
+
+def _belongs(alarm: Alarm, finding: Finding, now: Stamp, rules: Rules) -> bool:
+    if finding.kind is FindingKind.FALL:
+        return fusion.of_one_person(alarm, finding, rules) and _quiet_for_s(alarm, now) <= fusion.FALL_S
     same = (alarm.finding.kind, alarm.finding.device) == (finding.kind, finding.device)
     return same and _quiet_for_s(alarm, now) <= REPEAT_S
 
@@ -270,7 +276,7 @@ def _cancelled(alarms: Alarms, device: str, now: Stamp, rules: Rules) -> tuple[A
         if _not_well_for_s(alarm, now) >= THIN_S or repeats.is_well_due(stays, now):
             noted = alarm
         if repeats.is_well_due(stays, now):
-            stays, told = repeats.well_told(stays, now, rules.rooms)
+            stays, told = repeats.well_told(stays, now, rules)
             appends.append(Append(tuple(told), stays))
         elif alarm.well is None:
             appends.append(Append((), stays))
@@ -290,7 +296,7 @@ def _ticked(alarms: Alarms, now: Stamp, rules: Rules) -> tuple[Alarms, list[Effe
     """Rules 3, 4 and 8."""
     effects: list[Effect] = []
     for before in alarms.values():
-        alarm, told = repeats.caught_up(before, now, rules.rooms)
+        alarm, told = repeats.caught_up(before, now, rules)
         if told:
             alarms = _with(alarms, alarm)
             effects += told
@@ -311,9 +317,9 @@ def _ended(
     alarms: Alarms, alarm: Alarm, state: AlarmState, type_: str, prompt: Prompt, now: Stamp, rules: Rules, *, by: str
 ) -> tuple[Alarms, list[Effect]]:
     """Close or cancel; the end tells the number of findings too."""
-    alarm, told = repeats.well_told(alarm, now, rules.rooms)
+    alarm, told = repeats.well_told(alarm, now, rules)
     over, event = events.further(
-        msgspec.structs.replace(alarm, state=state, changed=now, untold=None), type_, now, rules.rooms, by=by)
+        msgspec.structs.replace(alarm, state=state, changed=now, untold=None), type_, now, rules, by=by)
     left = {id_: other for id_, other in alarms.items() if id_ != alarm.id}
     return left, [Say(prompt, alarm.finding.kind, alarm.id), Append((*told, event), over)]
 

@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.alarm import events
 from gateway.alarm.effects import Append
+from gateway.alarm.rules import Rules
 from gateway.model.alarm import Alarm
 from gateway.model.event import Event, EventType
 from gateway.model.time import Stamp
@@ -39,30 +40,30 @@ def is_well_due(alarm: Alarm, now: Stamp) -> bool:
     return alarm.well is not None and now.mono_s - alarm.well_mono_s >= pause_s(alarm)
 
 
-def told(alarm: Alarm, now: Stamp, rooms: events.Rooms) -> tuple[Alarm, Event]:
+def told(alarm: Alarm, now: Stamp, rules: Rules) -> tuple[Alarm, Event]:
     """The alarm once its untold findings are told, and the event that does it: what the alarm awaits from now on."""
     newest = alarm.untold or alarm.finding
     alarm = msgspec.structs.replace(alarm, untold=None, told_mono_s=now.mono_s)
-    alarm, event = events.further(alarm, EventType.ALARM_REPEATED, newest.at, rooms, newest)
+    alarm, event = events.further(alarm, EventType.ALARM_REPEATED, newest.at, rules, newest)
     return msgspec.structs.replace(alarm, awaits=event.id), event
 
 
-def well_told(alarm: Alarm, now: Stamp, rooms: events.Rooms) -> tuple[Alarm, list[Event]]:
+def well_told(alarm: Alarm, now: Stamp, rules: Rules) -> tuple[Alarm, list[Event]]:
     """The alarm once its "I am fine" is told, and the event that does it; none where none waits."""
     if (well := alarm.well) is None:
         return alarm, []
     alarm = msgspec.structs.replace(alarm, well=None, well_mono_s=now.mono_s)
-    alarm, event = events.further(alarm, EventType.RESIDENT_WELL, well.at, rooms, by=well.device)
+    alarm, event = events.further(alarm, EventType.RESIDENT_WELL, well.at, rules, by=well.device)
     return alarm, [event]
 
 
-def caught_up(alarm: Alarm, now: Stamp, rooms: events.Rooms) -> tuple[Alarm, list[Append]]:
+def caught_up(alarm: Alarm, now: Stamp, rules: Rules) -> tuple[Alarm, list[Append]]:
     """The alarm with everything told that has waited long enough."""
     told_events: list[Event] = []
     if is_due(alarm, now):
-        alarm, event = told(alarm, now, rooms)
+        alarm, event = told(alarm, now, rules)
         told_events.append(event)
     if is_well_due(alarm, now):
-        alarm, more = well_told(alarm, now, rooms)
+        alarm, more = well_told(alarm, now, rules)
         told_events += more
     return alarm, [Append(tuple(told_events), alarm)] if told_events else []

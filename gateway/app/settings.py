@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.alarm.life import Rules
+from gateway.alarm.rules import Rules
 from gateway.config import Config, ConfigError, read, revisions, salvage
 from gateway.model.finding import FindingKind
 from gateway.runtime.registry import Registry

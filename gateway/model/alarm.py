@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from gateway.model.finding import Finding
+from gateway.model.finding import FallSource, Finding
 from gateway.model.time import Stamp
 
 
@@ -31,6 +31,14 @@ class Well(msgspec.Struct, frozen=True):
     at: Stamp
 
 
+class Source(msgspec.Struct, frozen=True):
+    """One that noticed this fall, and how sure it was."""
+
+    device: str
+    kind: FallSource | None
+    score: float
+
+
 class Alarm(msgspec.Struct, frozen=True):
     """One alarm. Its `id` is the id of the event that first told it, and of every resend."""
 
@@ -39,6 +47,7 @@ class Alarm(msgspec.Struct, frozen=True):
     finding: Finding
     changed: Stamp  # when the state last changed, or a new boot took the alarm over
     repeats: int = 0  # further findings of the same kind and device that came while it was fresh
+    agreed: tuple[Source, ...] = ()  # of a fall: what noticed it besides the first finding's source, in their order
     last_mono_s: float = 0.0  # of the newest finding, on the boot of `finding.at`
     untold: Finding | None = None  # the newest finding, as long as no event has told it: then nothing is awaited
     well: Well | None = None  # the newest "I am fine", as long as no event has told it

@@ -20,6 +20,14 @@ class FindingKind(StrEnum):
     TEST = "test"
 
 
+class FallSource(StrEnum):
+    """What noticed a fall."""
+
+    WRIST = "wrist"  # the gateway, in the acceleration that a wearable sends
+    WEARABLE = "wearable"  # the wearable itself, by its own fall flag
+    RADAR = "radar"
+
+
 class Codes(msgspec.Struct, frozen=True):
     """Event codes of the field, None where a vocabulary has no word (sources: docs/protocol.md, Vocabularies)."""
 
@@ -44,6 +52,7 @@ class Finding(msgspec.Struct, frozen=True):
     """One conclusion of one detector about one device or the home.
 
     `score`: 0..1, how sure. `words`: for people, in English. `evidence`: feature name with its unit -> value.
+    `source`: what noticed a fall; None for every other kind.
     """
 
     kind: FindingKind
@@ -52,3 +61,4 @@ class Finding(msgspec.Struct, frozen=True):
     score: float
     words: str
     evidence: dict[str, float] = {}
+    source: FallSource | None = None

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from gateway.model.finding import FallSource
 from gateway.model.time import Stamp
 
 
@@ -23,6 +24,8 @@ class BinaryKind(StrEnum):
     BATTERY_LOW = "battery_low"
     FAULT = "fault"
     TEST = "test"  # the device's own test button: never a real alarm
+    WORN = "worn"  # a wearable touches skin
+    CHARGING = "charging"  # a wearable lies on its charger
 
 
 class Button(StrEnum):
@@ -85,7 +88,19 @@ class Press(msgspec.Struct, frozen=True, tag="press"):
     number: int | None = None
 
 
-Measurement = Accel | Quantity | Binary | Press
+class FallFlag(msgspec.Struct, frozen=True, tag="fall"):
+    """A device's own word that somebody fell, or, `active` False, that its flag is down again; repeats mean the same.
+
+    `source`: WEARABLE or RADAR. `number`, where the device counts its falls, tells one that is still flagged from the
+    next. For a device that does not, a flag that stays up is one fall until it is down, or unheard for a minute.
+    """
+
+    source: FallSource
+    active: bool = True
+    number: int | None = None
+
+
+Measurement = Accel | Quantity | Binary | Press | FallFlag
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.alarm import effects, life
+from gateway.alarm.rules import Rules
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import Command, CommandResult, Verb
 from gateway.model.command import Outcome as Answer
@@ -60,7 +61,7 @@ class Pipeline:
     clock: Clock
     store: Store
     detectors: Detectors
-    rules: life.Rules
+    rules: Rules
     outlets: Outlets
     statuses: Callable[[], Mapping[str, DeviceStatus]]
     note_boot: Callable[[], Coroutine[Any, Any, None]] | None = None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from gateway.model.alarm import AlarmState
+from gateway.model.alarm import AlarmState, Source
 from gateway.model.command import CommandResult
 from gateway.model.device import DeviceState
 from gateway.model.event import EventType
@@ -29,14 +29,16 @@ class AlarmContents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     alarm: Annotated[str, _about("The alarm's id: that of its `anju.alarm.raised` event.")]
     kind: FindingKind
     device: str
-    score: Annotated[Share, _about("How sure the gateway is.")]
+    score: Annotated[Share, _about("How sure the gateway is, of a fall by all its sources together.")]
     words: Annotated[str, _about("For people, in English.")]
     evidence: Annotated[dict[str, float], _about("What the detector saw; the unit is the end of each name.")]
     codes: Codes
-    repeats: Annotated[Count, _about("Further findings of the same kind and device so far.")]
+    repeats: Annotated[Count, _about("Further findings so far of what noticed it before.")]
     state: AlarmState
     test: Annotated[bool, _about("A technician's or resident's test: answer it, send nobody.")]
     room: str = ""
+    wearer: Annotated[str, _about("Whose device it is, where the configuration tells several residents apart.")] = ""
+    sources: Annotated[list[Source], _about("What noticed this fall; only of a fall.")] = []
     by: Annotated[str, _about("Who ended it: the device that was pressed, or the command's id.")] = ""
 
 

@@ -37,7 +37,7 @@ def test_the_event_carries_all_that_a_centre_needs_to_act(world: World):
     assert event.data == {
         "alarm": "id-1", "kind": "fall", "device": "d", "room": "kitchen", "score": 1.0, "words": "words",
         "evidence": {"peak_g": 3.0}, "codes": {"ieee_11073_10471": 1, "now_ip": "021", "scaip": "0005"}, "repeats": 0,
-        "state": "raised", "test": False}
+        "state": "raised", "test": False, "sources": [{"device": "d", "kind": None, "score": 1.0}]}
     assert msgspec.json.decode(msgspec.json.encode(event.data)) == event.data
 
 

@@ -20,7 +20,7 @@ from gateway.alarm import (
 )
 from gateway.model.alarm import Alarm
 from gateway.model.event import Event
-from gateway.model.finding import Finding, FindingKind
+from gateway.model.finding import FallSource, Finding, FindingKind
 from gateway.model.time import ClockQuality, Stamp
 
 
@@ -51,9 +51,11 @@ class World:
             effects += self.do(Tick())
         return effects
 
-    def find(self, kind: FindingKind, device: str = "d") -> list[Effect]:
+    def find(self, kind: FindingKind, device: str = "d", source: FallSource | None = None, score: float = 1.0
+             ) -> list[Effect]:
         self.raised += 1
-        return self.do(Raised(Finding(kind, device, self.now, 1.0, "words", {"peak_g": 3.0}), f"id-{self.raised}"))
+        finding = Finding(kind, device, self.now, score, "words", {"peak_g": 3.0}, source)
+        return self.do(Raised(finding, f"id-{self.raised}"))
 
     def sent(self, id_: str = "id-1") -> list[Effect]:
         return self.do(Sent(id_))

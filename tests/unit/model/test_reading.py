@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.model.finding import CODES_OF, FindingKind
+from gateway.model.finding import CODES_OF, FallSource, FindingKind
 from gateway.model.reading import (
     FUTURE_S,
     UNIT_OF,
@@ -14,6 +14,7 @@ from gateway.model.reading import (
     Binary,
     BinaryKind,
     Button,
+    FallFlag,
     Press,
     Quantity,
     QuantityKind,
@@ -24,10 +25,11 @@ from gateway.model.reading import (
 from gateway.model.time import ClockQuality, Stamp
 
 NOW = Stamp("boot", 1000.0, 1_800_000_000.0, ClockQuality.SYNCED)
-Value = Press | Binary | Quantity
+Value = Press | Binary | Quantity | FallFlag
 values = st.one_of(
     st.builds(Press, st.sampled_from(Button)),
     st.builds(Binary, st.sampled_from(BinaryKind), st.booleans()),
+    st.builds(FallFlag, st.sampled_from(FallSource), st.booleans(), st.none() | st.integers(0, 255)),
     st.builds(Quantity, st.sampled_from(QuantityKind), st.floats()),
 )
 
@@ -59,6 +61,7 @@ def test_only_samples_and_quantities_may_drop() -> None:
     assert may_drop(Quantity(QuantityKind.BATTERY, 80.0))
     assert not may_drop(Press(Button.CANCEL))
     assert not may_drop(Binary(BinaryKind.SMOKE, active=False))
+    assert not may_drop(FallFlag(FallSource.RADAR))
 
 
 def test_every_quantity_has_its_unit_and_every_finding_its_codes() -> None:

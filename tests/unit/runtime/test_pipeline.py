@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.alarm.life import Rules
+from gateway.alarm.rules import Rules
 from gateway.config import Detect
 from gateway.model.alarm import AlarmState
 from gateway.model.command import Command, Verb

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import yaml
 
+from gateway.alarm import Rules
 from gateway.alarm import events as alarm_events
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import CommandResult, Outcome
@@ -36,8 +37,8 @@ def alarm(kind: FindingKind) -> Alarm:
 
 
 def samples() -> list[Event]:
-    told = [alarm_events.raised(alarm(kind), {"pendant": "bedroom"}) for kind in FindingKind]
-    told += [alarm_events.further(alarm(FindingKind.SOS), name, NOW, {}, by="pendant")[1] for name in (
+    told = [alarm_events.raised(alarm(kind), Rules(rooms={"pendant": "bedroom"})) for kind in FindingKind]
+    told += [alarm_events.further(alarm(FindingKind.SOS), name, NOW, Rules(), by="pendant")[1] for name in (
         EventType.ALARM_REPEATED, EventType.ALARM_CANCELLED, EventType.ALARM_CLOSED, EventType.RESIDENT_WELL)]
     result = msgspec.to_builtins(CommandResult("c1", Outcome.DONE))
     fault = {"what": "store", "reason": "damaged", "cure": "check the disk"}

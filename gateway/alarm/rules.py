@@ -1,0 +1,30 @@
+"""Rules: what the configuration decides about an alarm's life."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.model.finding import FindingKind
+
+CANCEL_S: dict[FindingKind, float] = {
+    FindingKind.SOS: 10.0,
+    FindingKind.FALL: 20.0,
+    FindingKind.INACTIVITY: 120.0,
+    FindingKind.TEST: 10.0,
+}
+"""In which time "I am fine" ends an alarm; PERS practice (Medical Guardian, ADT) for SOS and fall."""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What the configuration decides.
+
+    `cancel_s`: kind -> window in which "I am fine" ends it; a kind that it cannot end is not in it.
+    `rooms`: device -> room. `wearers`: device -> whose it is; of a device that is not in it, the home's resident's.
+    """
+
+    cancel_s: Mapping[FindingKind, float] = msgspec.field(default_factory=lambda: dict(CANCEL_S))
+    rooms: Mapping[str, str] = {}
+    wearers: Mapping[str, str] = {}
+
+
+DEFAULT = Rules()
