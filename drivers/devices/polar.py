@@ -1,4 +1,7 @@
-"""Polar Verity Sense and OH1: acceleration for falls, heart rate, battery. The bracelet has no SOS button.
+"""Polar Verity Sense and OH1: acceleration for falls, heart rate, battery, worn or charging. It has no SOS button.
+
+Worn is the skin contact of the heart rate sensor, told when it changes; charging is that the bracelet refuses to
+measure because it lies in its charger. How well the contact tells a wrist from a table is not measured.
 
 One session: subscribe, ask for the acceleration settings, start the stream with one of each, emit until the link ends.
 """
@@ -21,7 +24,8 @@ from drivers.devices.gatt_values import (
     decode_heart_rate,
 )
 from drivers.devices.pmd import Op, Setting, Status
-from gateway.model.reading import Accel, Quantity, QuantityKind
+from gateway.model.finding import FallSource
+from gateway.model.reading import Accel, Binary, BinaryKind, Quantity, QuantityKind
 from gateway.spi import BlePeer, DeviceRejected, Driver, Link, LinkError, Notification
 
 log = logging.getLogger(__name__)
@@ -98,6 +102,7 @@ class _Session:
         self._count = SampleCount(link.settings.rate_hz)
         self._factor, self._range_g = 1.0, float(_RANGE_WANTED_G)
         self._streaming = False
+        self._worn: bool | None = None
         self._bad, self._bad_in_a_row = 0, 0
 
     async def run(self) -> None:
@@ -108,8 +113,7 @@ class _Session:
             await self._peer.subscribe(HEART_RATE_MEASUREMENT)
         if self._peer.has(BATTERY_LEVEL):
             level = await self._peer.read(BATTERY_LEVEL)
-            now_mono_s = asyncio.get_running_loop().time()  # CLOCK_MONOTONIC, or the virtual one under test
-            self._take(Notification(now_mono_s, BATTERY_LEVEL, level))
+            self._take(Notification(_now_mono_s(), BATTERY_LEVEL, level))
             await self._peer.subscribe(BATTERY_LEVEL)
         async for arrival in self._arrivals:
             self._take(arrival)
@@ -126,7 +130,7 @@ class _Session:
 
     async def _start(self) -> None:
         offered = await self._ask(Op.GET_SETTINGS)
-        _must(offered)
+        self._must(offered)
         try:
             chosen = choose(pmd.decode_settings(offered.parameters), self._link.settings.rate_hz)
         except DecodeError as error:
@@ -135,11 +139,12 @@ class _Session:
         if started.status == Status.ALREADY_IN_STATE:  # a stream that nobody stopped, with settings not ours
             await self._ask(Op.STOP)
             started = await self._ask(Op.START, chosen)
-        _must(started)
+        self._must(started)
         with contextlib.suppress(DecodeError):  # firmware without a factor sends milli-g
             self._factor = pmd.decode_settings(started.parameters).get(Setting.FACTOR, (1.0,))[0]
         self._range_g = chosen.get(Setting.RANGE, (float(_RANGE_WANTED_G),))[0]
         self._streaming = True
+        self._emit_now(Binary(BinaryKind.CHARGING, active=False))
 
     async def _ask(self, op: Op, settings: pmd.Settings | None = None) -> pmd.Response:
         """Do one control point request; what else arrives meanwhile is taken as ever."""
@@ -164,6 +169,9 @@ class _Session:
                 self._acc(arrival)
             elif arrival.uuid == HEART_RATE_MEASUREMENT:
                 rate = decode_heart_rate(arrival.data)
+                if rate.contact is not None and rate.contact is not self._worn:
+                    self._worn = rate.contact
+                    self._link.emit(Binary(BinaryKind.WORN, rate.contact), arrival.mono_s)
                 plausible = rate.contact is not False and rate.bpm in _PLAUSIBLE_BPM
                 self._link.emit(Quantity(QuantityKind.HEART_RATE, rate.bpm, plausible), arrival.mono_s)
             elif arrival.uuid == BATTERY_LEVEL:
@@ -185,19 +193,26 @@ class _Session:
         self._link.ready()
         self._link.emit(Accel(self._link.settings.rate_hz, self._range_g, first, samples), arrival.mono_s)
 
+    def _must(self, response: pmd.Response) -> None:
+        """Raise what an error code of the control point means."""
+        match response.status:
+            case Status.SUCCESS:
+                return
+            case Status.IN_CHARGER:
+                self._emit_now(Binary(BinaryKind.CHARGING, active=True))
+                raise LinkError("the bracelet lies in its charger", "take it out and put it on the wrist")
+            case Status.INVALID_MEASUREMENT | Status.NOT_SUPPORTED:
+                raise DeviceRejected("the device measures no acceleration", "use a Polar Verity Sense or OH1")
+            case _:
+                raise LinkError(f"the bracelet refused request {response.op} with error {response.status}",
+                                "switch it off and on; if it stays, update its firmware")
 
-def _must(response: pmd.Response) -> None:
-    """Raise what an error code of the control point means."""
-    match response.status:
-        case Status.SUCCESS:
-            return
-        case Status.IN_CHARGER:
-            raise LinkError("the bracelet lies in its charger", "take it out and put it on the wrist")
-        case Status.INVALID_MEASUREMENT | Status.NOT_SUPPORTED:
-            raise DeviceRejected("the device measures no acceleration", "use a Polar Verity Sense or OH1")
-        case _:
-            raise LinkError(f"the bracelet refused request {response.op} with error {response.status}",
-                            "switch it off and on; if it stays, update its firmware")
+    def _emit_now(self, value: Binary) -> None:
+        self._link.emit(value, _now_mono_s())
+
+
+def _now_mono_s() -> float:
+    return asyncio.get_running_loop().time()  # CLOCK_MONOTONIC, or the virtual one under test
 
 
 async def run(link: Link[PolarSettings], peer: BlePeer) -> None:
@@ -215,7 +230,8 @@ DRIVER = Driver(
     bus="ble",
     settings=PolarSettings,
     run=run,
-    gives=("accel", "heart_rate", "battery"),
+    gives=("accel", "heart_rate", "battery", BinaryKind.WORN.value, BinaryKind.CHARGING.value),
+    falls=FallSource.WRIST,
     start_s=20.0,
     silence_s=15.0,  # heart rate comes every second, a frame of acceleration at least every two
 )

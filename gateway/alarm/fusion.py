@@ -75,5 +75,10 @@ def words(alarm: Alarm, finding: Finding) -> str:
     """The finding's words, and who agrees: "the movement of bracelet and the radar hall agree: ..."."""
     if not alarm.agreed:
         return finding.words
-    named = [_NAMED[one.kind].format(one.device) for one in sources(alarm)]
-    return f"{', '.join(named[:-1])} and {named[-1]} agree: {finding.words}"
+    return f"{who(alarm)} agree: {finding.words}"
+
+
+def who(alarm: Alarm) -> str:
+    """The sources for people: "the movement of bracelet and the radar hall"."""
+    *first, last = [_NAMED[one.kind].format(one.device) for one in sources(alarm)]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import __version__
-from gateway.app.settings import cut, rules
+from gateway.app.settings import cut, fall_watchers, rules
 from gateway.config import Config
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.light import LightPattern
@@ -57,8 +57,9 @@ class Daemon:
                              on_received=lambda ids: self.pipeline.received(ids),
                              on_command=lambda command: self.pipeline.obey(command), boots=self.chronicle.boots)
         outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()))
-        self.pipeline = Pipeline(self.clock, store, Detectors(config.detect, self._detector_failed), rules(config),
-                                 outlets, lambda: self.fleet.statuses(), self.chronicle.save)
+        detectors = Detectors(config.detect, self._detector_failed, lambda: fall_watchers(self.fleet.config, registry))
+        self.pipeline = Pipeline(self.clock, store, detectors, rules(config), outlets, lambda: self.fleet.statuses(),
+                                 self.chronicle.save)
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)
         self.fleet = Fleet(config, registry, means, self._spawn if config.gateway.spawn_hosts else None,
                            self.pipeline.fault)

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from gateway import __version__
+from gateway.alarm import fusion
 from gateway.app.daemon import Daemon
 from gateway.app.settings import cut, keep, rules, types
 from gateway.config import ConfigError, read, salvage
+from gateway.model.alarm import Alarm
 from gateway.model.time import Stamp
 from gateway.ops.control import Refused, Verb
 from gateway.ops.status import Parts, status
@@ -49,7 +51,8 @@ class Desk:
             gateway=daemon.config.gateway.id, version=__version__, uptime_s=now.mono_s - daemon.started_mono_s,
             clock=_clock(now, daemon.clock.step), rss_mb=rss_mb(),
             city=daemon.uplink.health(), store=self._outbox(), devices=self._devices(), buses=daemon.fleet.health(),
-            alarms=msgspec.to_builtins(daemon.pipeline.alarms()), voice=daemon.voice.health(),
+            alarms=[_alarm(alarm) for alarm in daemon.pipeline.alarms()], voice=daemon.voice.health(),
+            cover=msgspec.to_builtins(daemon.pipeline.detectors.covers(now.mono_s)),
             faults=faults + list(daemon.detector_faults.values())))
 
     def _devices(self) -> list[dict[str, Any]]:
@@ -146,6 +149,13 @@ def _clock(now: Stamp, step: Step | None) -> dict[str, Any]:
     """How the clock stands, and when it was set last while the daemon ran."""
     stepped = step and {"by_s": round(step.by_s, 1), "ago_s": round(now.mono_s - step.mono_s, 1)}
     return {"wall_s": now.wall_s, "quality": now.quality.value, "boot_id": now.boot_id, "stepped": stepped}
+
+
+def _alarm(alarm: Alarm) -> dict[str, Any]:
+    """An open alarm, in the words of all that noticed it."""
+    told: dict[str, Any] = msgspec.to_builtins(alarm)
+    told["finding"]["words"] = fusion.words(alarm, alarm.finding)
+    return told
 
 
 def _once(verb: Callable[[dict[str, Any]], Any]) -> Verb:

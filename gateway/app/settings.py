@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.alarm.rules import Rules
 from gateway.config import Config, ConfigError, read, revisions, salvage
+from gateway.detect.cover import Watcher
 from gateway.model.finding import FindingKind
 from gateway.runtime.registry import Registry
 from gateway.store import Limits
@@ -21,7 +22,14 @@ def rules(config: Config) -> Rules:
     detect = config.detect
     cancel_s = {FindingKind.SOS: detect.cancel_sos_s, FindingKind.FALL: detect.cancel_fall_s,
                 FindingKind.INACTIVITY: detect.cancel_inactivity_s, FindingKind.TEST: detect.cancel_sos_s}
-    return Rules(cancel_s, {name: device.room for name, device in config.devices.items() if device.room})
+    return Rules(cancel_s, {name: device.room for name, device in config.devices.items() if device.room},
+                 {name: device.wearer for name, device in config.devices.items() if device.wearer})
+
+
+def fall_watchers(config: Config, registry: Registry) -> dict[str, Watcher]:
+    """The configured devices that watch over falls, by name."""
+    by = {name: registry.drivers[device.driver].falls for name, device in config.devices.items()}
+    return {name: Watcher(source, config.devices[name].wearer) for name, source in by.items() if source is not None}
 
 
 def limits(config: Config) -> Limits:

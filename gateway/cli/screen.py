@@ -17,12 +17,12 @@ from gateway.config import ConfigError
 
 COLOURS = {
     "ok": "green", "up": "green", "online": "green", "received": "green", "closed": "green", "synced": "green",
-    "cancelled": "green",
+    "cancelled": "green", "watched": "green",
     "degraded": "yellow", "searching": "yellow", "starting": "yellow", "silent": "yellow", "sent": "yellow",
     "restored": "yellow", "unset": "yellow", "connecting": "yellow",
     "event": "cyan", "device": "blue", "sync": "magenta",
     "lost": "red", "rejected": "red", "blind": "red", "raised": "red", "finding": "red", "alarm": "bold red",
-    "fault": "red", "unreachable": "red", "offline": "red",
+    "not watched": "red", "fault": "red", "unreachable": "red", "offline": "red",
 }
 """Colour of a state or of what happened; a word not in here is left as it is."""
 

@@ -91,6 +91,15 @@ def _clock(clock: dict[str, Any]) -> str:
     return "; ".join(told)
 
 
+def _cover(cover: dict[str, Any]) -> str:
+    """Who watches, and who does not and for how long."""
+    from gateway.cli import screen
+
+    told = [f"by {' and '.join(cover['by'])}"] if cover["by"] else []
+    told += [f"{one['device']} {one['words']} ({screen.age(one['for_s'])})" for one in cover["reasons"]]
+    return "; ".join(told)
+
+
 def _parts(result: dict[str, Any]) -> Any:
     """One line each: the city, the outbox, the clock, the voice and every bus."""
     from gateway.cli import screen
@@ -106,6 +115,9 @@ def _parts(result: dict[str, Any]) -> Any:
     table.add_row("clock", screen.state(result["clock"]["quality"]), _clock(result["clock"]))
     table.add_row("voice", screen.state("fault" if voice.get("reason") else "ok"),
                   f"{voice.get('output', '')} {voice.get('language', '')}".strip())
+    for cover in result.get("cover", []):
+        of = f"{cover['what']} of {cover['wearer']}" if cover.get("wearer") else cover["what"]
+        table.add_row(of, screen.state("watched" if cover["covered"] else "not watched"), _cover(cover))
     for name, health in sorted(result["buses"].items()):
         bus_state = health.get("state") or ("fault" if health.get("reason") else "ok")
         about = screen.facts(health, but=("reason", "cure", "state"))

@@ -102,7 +102,7 @@ def _devices(tables: dict[str, Any], drivers: DriverTypes, problems: list[str]) 
         if not isinstance(table, dict):
             problems.append(f"{where}: is no table: write it as [devices.{name}] with keys below")
             continue
-        own = {key: value for key, value in table.items() if key not in ("driver", "room")}
+        own = {key: value for key, value in table.items() if key not in ("driver", "room", "wearer")}
         driver = table.get("driver")
         if driver is None:
             problems.append(f"{where}.driver: missing: name one of {', '.join(sorted(drivers))}")
@@ -111,7 +111,8 @@ def _devices(tables: dict[str, Any], drivers: DriverTypes, problems: list[str]) 
             problems.append(unknown(f"{where}.driver", str(driver), drivers, "driver"))
             continue
         settings = convert(own, drivers[driver][1], where, problems)
-        common = {"name": name, "driver": driver, "room": table.get("room", ""), "settings": {}}
+        common = {"name": name, "driver": driver, "settings": {}}
+        common |= {key: table[key] for key in ("room", "wearer") if key in table}
         shell = convert(common, Device, where, problems)
         if settings is not None and shell is not None:
             devices[name] = msgspec.structs.replace(shell, settings=settings)

@@ -70,11 +70,15 @@ class Detect(Table, frozen=True, kw_only=True):
 
 
 class Device(Table, frozen=True, kw_only=True):
-    """[devices.NAME]: one device. `settings` are the keys that the driver itself defines, already checked."""
+    """[devices.NAME]: one device. `settings` are the keys that the driver itself defines, already checked.
+
+    `wearer`: whose it is, where several residents are to be told apart; empty: the home's resident's.
+    """
 
     name: Name
     driver: str
     room: str = ""
+    wearer: str = ""
     settings: Any
 
 

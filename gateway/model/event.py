@@ -26,6 +26,7 @@ class EventType:
     RESIDENT_WELL = "anju.resident.well"  # "I am fine" came after the cancel window
     SENSOR_CHANGED = "anju.sensor.changed"
     DEVICE_STATE = "anju.device.state"
+    COVER_CHANGED = "anju.cover.changed"  # who watches over falls, and who does not
     GATEWAY_STARTED = "anju.gateway.started"
     GATEWAY_FAULT = "anju.gateway.fault"
     COMMAND_RESULT = "anju.command.result"

@@ -4,22 +4,26 @@ A detector that raises is a fault of its own: the others still see the reading.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from gateway.config import Detect
-from gateway.detect import falls, inactivity, life_signs, supervision, triggers, vitals
+from gateway.detect import cover, falls, inactivity, life_signs, supervision, triggers, vitals
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.event import EventType, Lane
-from gateway.model.finding import Finding
-from gateway.model.reading import Accel, Binary, Reading
+from gateway.model.finding import FallSource, Finding
+from gateway.model.reading import Accel, Binary, BinaryKind, Reading
 from gateway.model.time import Stamp
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+OWN_AFFAIR = frozenset({BinaryKind.WORN, BinaryKind.CHARGING})
+"""Levels of a wearable that change all day: cover tells what follows from them."""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -40,16 +44,18 @@ class Outcome(msgspec.Struct):
 
 
 class Detectors:
-    """One home's detectors. `fault(detector, error)` hears of each that failed."""
+    """One home's detectors. `fault(detector, error)` hears of each that failed; `watchers` tells who watches falls."""
 
-    def __init__(self, settings: Detect, fault: Callable[[str, Exception], None]) -> None:
-        self._settings, self._fault = settings, fault
+    def __init__(self, settings: Detect, fault: Callable[[str, Exception], None],
+                 watchers: Callable[[], Mapping[str, cover.Watcher]] = dict) -> None:
+        self._settings, self._fault, self._watchers = settings, fault, watchers
         self._triggers = triggers.State()
         self._falls: dict[str, falls.State] = {}
         self._inactivity = inactivity.State()
         self._signs = life_signs.State()
         self._vitals = vitals.State()
         self._supervision: supervision.State = {}
+        self._cover = cover.State()
         self._levels: dict[tuple[str, str], bool] = {}
 
     def saved(self) -> bytes:
@@ -68,7 +74,8 @@ class Detectors:
         outcome = Outcome()
         for name, look in (("triggers", self._look_triggers), ("falls", self._look_falls),
                            ("changes", self._look_changes), ("inactivity", self._look_signs),
-                           ("vitals", self._look_vitals)):
+                           ("vitals", self._look_vitals),
+                           ("cover", self._look_cover)):
             self._guarded(name, look, reading, outcome)
         return outcome
 
@@ -77,8 +84,15 @@ class Detectors:
         outcome = Outcome()
         self._guarded("inactivity", self._tick_inactivity, now, outcome)
         self._guarded("vitals", self._tick_vitals, now, outcome)
-        self._guarded("supervision", lambda what, into: self._tick_supervision(now, what, into), statuses, outcome)
+        known = tuple(statuses)
+        self._guarded("supervision", lambda what, into: self._tick_supervision(now, what, into), known, outcome)
+        self._guarded("cover", lambda what, into: self._tick_cover(now, what, into), known, outcome)
         return outcome
+
+    def covers(self, now_mono_s: float) -> list[cover.Cover]:
+        """Who watches over falls this moment, for each wearer."""
+        return cover.now(self._cover, self._watchers(), now_mono_s)
+
 
     def _guarded(self, name: str, look: Callable[[T, Outcome], None], what: T, outcome: Outcome) -> None:
         try:
@@ -95,11 +109,13 @@ class Detectors:
         if isinstance(reading.value, Accel):
             state = self._falls.get(reading.device, falls.State())
             self._falls[reading.device], found = falls.step(state, reading.device, reading.at, reading.value)
-            outcome.findings += found
+            outcome.findings += [msgspec.structs.replace(finding, source=FallSource.WRIST) for finding in found]
 
     def _look_changes(self, reading: Reading, outcome: Outcome) -> None:
         value = reading.value
-        if not isinstance(value, Binary) or self._levels.get((reading.device, value.kind)) == value.active:
+        if not isinstance(value, Binary) or value.kind in OWN_AFFAIR:
+            return
+        if self._levels.get((reading.device, value.kind)) == value.active:
             return
         self._levels[reading.device, value.kind] = value.active
         data = {"kind": value.kind.value, "active": value.active}
@@ -127,6 +143,14 @@ class Detectors:
             data = {"state": status.state.value, "covered": status.state in COVERED,
                     "reason": status.reason, "cure": status.cure}
             outcome.drafts.append(Draft(EventType.DEVICE_STATE, Lane.EVENT, status.device, now, data))
+
+    def _look_cover(self, reading: Reading, outcome: Outcome) -> None:
+        del outcome
+        self._cover = cover.heard(self._cover, reading, self._watchers())
+
+    def _tick_cover(self, now: Stamp, statuses: Iterable[DeviceStatus], outcome: Outcome) -> None:
+        self._cover, changed = cover.step(self._cover, self._watchers(), statuses, now.mono_s)
+        outcome.drafts += [Draft(EventType.COVER_CHANGED, Lane.EVENT, "gateway", now, one.data()) for one in changed]
 
     def _silence(self, happened: inactivity.Input, outcome: Outcome) -> None:
         limit_s = self._settings.inactivity_h * 3600

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.alarm import effects, life
+from gateway.alarm import effects, fusion, life
 from gateway.alarm.rules import Rules
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import Command, CommandResult, Verb
@@ -259,7 +259,7 @@ class Pipeline:
                     self.outlets.say(prompt, kind, alarm_id)
                 case effects.Append(events, alarm):
                     told = {"alarm": alarm.id, "kind": alarm.finding.kind.value, "state": alarm.state.value}
-                    text = f"{told['kind']} {told['state']}"
+                    text = f"{told['kind']} {told['state']}" + (f", {fusion.who(alarm)} agree" if alarm.agreed else "")
                     self.outlets.watch("alarm", alarm.finding.device, text, told)
                     commits.append(Commit(events, alarm))
         return commits

@@ -6,6 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from gateway.model.finding import FallSource
 from gateway.model.reading import Measurement
 from gateway.spi.orders import Order
 
@@ -48,6 +49,8 @@ class Driver(Generic[S, P]):
     growing pause. `start_s`: ready() is due so long after the port opened. `silence_s`: the longest time without a
     sign of life before the device counts as silent; None for one that only speaks when something happens and
     has no heartbeat of its own. `gives`: the measurements it makes, for people; `takes`: the orders it follows.
+    `falls`: by what the device watches over falls: WRIST where it gives a wearer's acceleration, WEARABLE where it
+    flags falls itself, RADAR; None where it does not, so that nobody counts on it.
 
     `settings`: its keys in the configuration. msgspec.Meta speaks for each to the technician: `description` is a noun
     for what is wanted, `examples` are good values, `extra={"identifies": True}` marks what no two devices may share.
@@ -60,6 +63,7 @@ class Driver(Generic[S, P]):
     run: Callable[[Link[S], P], Awaitable[None]]
     gives: tuple[str, ...]
     takes: tuple[str, ...] = ()
+    falls: FallSource | None = None
     start_s: float = 10.0
     silence_s: float | None = None
 

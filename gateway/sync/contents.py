@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from gateway.detect.cover import Cover
 from gateway.model.alarm import AlarmState, Source
 from gateway.model.command import CommandResult
 from gateway.model.device import DeviceState
@@ -104,6 +105,7 @@ CONTENTS: dict[str, type[msgspec.Struct]] = {
     EventType.RESIDENT_WELL: AlarmContents,
     EventType.SENSOR_CHANGED: SensorContents,
     EventType.DEVICE_STATE: DeviceContents,
+    EventType.COVER_CHANGED: Cover,
     EventType.GATEWAY_STARTED: StartedContents,
     EventType.GATEWAY_FAULT: FaultContents,
     EventType.COMMAND_RESULT: CommandResult,

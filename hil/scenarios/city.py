@@ -18,6 +18,7 @@ _WORDS = {
     "anju.alarm.closed": "{kind} closed",
     "anju.sensor.changed": "{subject}: {kind} {active}",
     "anju.device.state": "{subject} is {state}",
+    "anju.cover.changed": "{what} watched: {covered}",
     "anju.vitals.summary": "{subject}: {kind} {median} {unit}",
 }
 
@@ -83,6 +84,6 @@ def cause_mono_s(answer: dict[str, Any]) -> float:
 def describe(event: Event) -> str:
     """One line for people."""
     words = _WORDS.get(event["type"], event["type"].removeprefix("anju.") + " {subject}")
-    data = {"kind": "", "active": "", "state": "", "median": "", "unit": ""} | event["data"]
+    data = {"kind": "", "active": "", "state": "", "median": "", "unit": "", "what": "", "covered": ""} | event["data"]
     text: str = words.format(**(data | {"subject": event["subject"]}))
     return f"(late) {text}" if event["historical"] else text

@@ -14,7 +14,8 @@ from drivers.devices.gatt_values import BATTERY_LEVEL, HEART_RATE_MEASUREMENT
 from drivers.devices.polar import DRIVER, PolarSettings, SampleCount, choose
 from drivers.testkit.ble import FakePeer
 from drivers.testkit.virtual_time import run as run_virtual
-from gateway.model.reading import Quantity, QuantityKind
+from gateway.model.finding import FallSource
+from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
 from gateway.spi import DeviceRejected, LinkError, LinkLost
 from hil.devices.bracelet import pmd as sensor
 from tests.drivers.ble.kit import FakeLink
@@ -141,12 +142,51 @@ def test_heart_rate_and_battery_are_quantities() -> None:
         peer.notify(BATTERY_LEVEL, bytes([12]))
 
     run_virtual(during(peer, link := FakeLink(), act()))
-    assert [value for value, _at in link.emitted] == [
+    assert [value for value, _at in link.emitted if isinstance(value, Quantity)] == [
         Quantity(QuantityKind.BATTERY, 83),
         Quantity(QuantityKind.HEART_RATE, 72),
         Quantity(QuantityKind.HEART_RATE, 0, plausible=False),  # not worn
         Quantity(QuantityKind.BATTERY, 12),
     ]
+
+
+def levels(link: FakeLink) -> list[tuple[BinaryKind, bool]]:
+    return [(value.kind, value.active) for value in link.values if isinstance(value, Binary)]
+
+
+def test_skin_contact_is_told_when_it_changes() -> None:
+    peer, _measurement = bracelet()
+    no_skin, skin = bytes([0x04, 0]), bytes([0x06, 72])
+
+    async def act() -> None:
+        for data in (skin, skin, no_skin, no_skin, skin):
+            peer.notify(HEART_RATE_MEASUREMENT, data)
+
+    run_virtual(during(peer, link := FakeLink(), act()))
+    assert [active for kind, active in levels(link) if kind is BinaryKind.WORN] == [True, False, True]
+
+
+def test_a_sensor_that_cannot_tell_skin_says_nothing_of_it() -> None:
+    peer, _measurement = bracelet()
+
+    async def act() -> None:
+        peer.notify(HEART_RATE_MEASUREMENT, bytes([0x02, 72]))
+
+    run_virtual(during(peer, link := FakeLink(), act()))
+    assert BinaryKind.WORN not in dict(levels(link))
+
+
+def test_a_bracelet_that_measures_is_not_in_its_charger_and_one_that_refuses_is() -> None:
+    for in_charger in (False, True):
+        peer, measurement = bracelet()
+        measurement.in_charger = in_charger
+        run_virtual(during(peer, link := FakeLink(), send(peer)))
+        assert levels(link) == [(BinaryKind.CHARGING, in_charger)]
+
+
+def test_the_bracelet_watches_over_falls_by_the_wrist() -> None:
+    assert DRIVER.falls is FallSource.WRIST
+    assert {"worn", "charging"} <= set(DRIVER.gives)
 
 
 def test_a_bracelet_without_battery_service_still_streams() -> None:

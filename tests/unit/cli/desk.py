@@ -25,7 +25,7 @@ def a_status(**more: Any) -> dict[str, Any]:
         "city": {"connected": True, "state": "online", "broker": "care.example:8883", "tls": True, "mqtt": "5",
                  "waiting": {"alarm": 0, "event": 0, "telemetry": 0}, "reason": "", "cure": ""},
         "store": {"waiting": {"alarm": 0, "event": 0, "telemetry": 0}, "reason": "", "cure": ""},
-        "devices": [a_device("bracelet")], "buses": {"ble": {"adapter": "hci0"}}, "alarms": [],
+        "devices": [a_device("bracelet")], "buses": {"ble": {"adapter": "hci0"}}, "alarms": [], "cover": [],
         "voice": {"output": "alsa", "language": "zh", "speaking": None, "waiting": 0, "said": 3}, "faults": []}
     return status(Parts(**whole | more))
 

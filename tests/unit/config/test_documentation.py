@@ -33,7 +33,7 @@ def documented(text: str) -> dict[str, dict[str, Any]]:
     found |= {f"bus.{name}": table for name, table in raw["bus"].items()}
     for table in raw["devices"].values():
         found[f"driver {table['driver']}"] |= {
-            key: value for key, value in table.items() if key not in ("driver", "room")}
+            key: value for key, value in table.items() if key not in ("driver", "room", "wearer")}
     return found
 
 

@@ -10,7 +10,8 @@ import msgspec
 
 from gateway.config import Device
 from gateway.model.device import DeviceStatus
-from gateway.model.reading import Binary, BinaryKind, Reading
+from gateway.model.finding import FallSource
+from gateway.model.reading import Binary, BinaryKind, FallFlag, Reading
 from gateway.model.time import ClockQuality, Stamp
 from gateway.runtime.clock import Clock
 from gateway.runtime.session import Means
@@ -126,6 +127,9 @@ async def run(link: Link[Settings], port: TestBus) -> None:
         case "fall-silent":
             link.ready()
             link.emit(Binary(BinaryKind.CONTACT, active=True), now_s())
+        case "fall":
+            link.ready()
+            link.emit(FallFlag(FallSource.RADAR, number=3), now_s())
         case "smoke":
             link.ready()
             link.emit(Binary(BinaryKind.SMOKE, active=True), now_s())

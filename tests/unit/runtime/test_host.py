@@ -12,7 +12,8 @@ from typing import Any, cast
 import pytest
 
 from gateway.model.device import DeviceState, DeviceStatus
-from gateway.model.reading import Binary, BinaryKind
+from gateway.model.finding import FallSource
+from gateway.model.reading import Binary, BinaryKind, FallFlag
 from gateway.model.time import ClockQuality, Stamp
 from gateway.runtime import frames, hosted
 from gateway.runtime.host import Host
@@ -64,6 +65,16 @@ async def test_readings_and_states_come_through(tmp_path: Path) -> None:
         assert bus.statuses()["d"].state is DeviceState.UP
         assert made[0].context.state_dir == tmp_path / "test"
         assert await bus.discover(0.1) == [{"name": "found", "seconds": 0.1}]
+
+
+async def test_a_fall_flag_comes_through_whole_numbered_as_what_may_not_drop(tmp_path: Path) -> None:
+    sink = kit.Sink()
+    bus = daemon(tmp_path, sink, "fall")
+    process, _ = host(tmp_path / "host.sock")
+    async with running(bus, process):
+        await until(lambda: sink.readings)
+        assert sink.readings[0].value == FallFlag(FallSource.RADAR, active=True, number=3)
+        assert sink.takens[0] is not None, "the host keeps it until it is on disk"
 
 
 class SyncedClock(kit.LoopClock):

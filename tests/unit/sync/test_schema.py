@@ -12,6 +12,7 @@ import yaml
 
 from gateway.alarm import Rules
 from gateway.alarm import events as alarm_events
+from gateway.detect.cover import WORDS, Cover, Reason, Standing
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import CommandResult, Outcome
 from gateway.model.event import Event, EventType, Lane
@@ -42,6 +43,9 @@ def samples() -> list[Event]:
         EventType.ALARM_REPEATED, EventType.ALARM_CANCELLED, EventType.ALARM_CLOSED, EventType.RESIDENT_WELL)]
     result = msgspec.to_builtins(CommandResult("c1", Outcome.DONE))
     fault = {"what": "store", "reason": "damaged", "cure": "check the disk"}
+    reason = Reason("pendant", Standing.NOT_WORN, 900.0, *WORDS[Standing.NOT_WORN])
+    told += [Event(EventType.COVER_CHANGED, EventType.COVER_CHANGED, Lane.EVENT, "gateway", NOW, cover.data())
+             for cover in (Cover("falls", False, (), (reason,), 900.0), Cover("falls", True, ("d",), (), 60.0, "Li"))]
     told += [Event(name, name, Lane.EVENT, "gateway", NOW, content) for name, content in (
         (EventType.DEVICE_STATE, DEVICE), (EventType.GATEWAY_FAULT, fault), (EventType.COMMAND_RESULT, result),
         (EventType.VITALS_SUMMARY, VITALS),
