@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.model.event import Lane
 from gateway.store.errors import StoreClosed, StoreError, is_corrupt, is_outside, translate
@@ -40,8 +40,7 @@ class Fault:
     cure: str
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """What others may read without asking the thread."""
 
     epoch: str
@@ -155,17 +154,17 @@ class StoreThread:
         return batches
 
     def _serve(self, jobs: Sequence[_Job], last: bool) -> None:
-        # Readers first: what they may see is committed already, and they need not wait for the disk.
+        now: list[_Job] = []
         for job in jobs:
-            if not job.writes:
+            if not job.writes:  # at once: what they may see is committed already, and they need not wait for the disk
                 read = self._alone(job)
                 self._look()
                 self._tell([read])
-        for job in jobs:
-            if job.writes and job.within_s > 0:
+            elif job.within_s > 0:
                 self._late.append(job)
                 self._allow(job.within_s)
-        now = [job for job in jobs if job.writes and job.within_s <= 0]
+            else:
+                now.append(job)
         if now or last or time.monotonic() >= self._due_s:
             now, self._late, self._due_s = now + self._late, [], math.inf
             for done in self._together(now):
@@ -178,9 +177,10 @@ class StoreThread:
 
     def _keep_house(self, idle: bool) -> None:
         """Do what nobody waits for; `idle`: nobody has asked for anything either."""
+        due = idle or self._cutting or time.monotonic() - self._housed_s >= HOUSE_S
         ledger = self._file.ledger
-        if idle and self._file.missing():  # alarms may wait in it
-            ledger = self._file.open()
+        if due and self._file.missing():  # alarms may wait in it
+            ledger = self._file.open(sure=True)
             self._look()
         if ledger is None:
             return
@@ -189,7 +189,7 @@ class StoreThread:
         if ledger.departing:
             self._allow(max(LOOK_S, self._limits.telemetry_delay_s))
         self._look_s = HOUSE_S
-        if not idle and not self._cutting and time.monotonic() - self._housed_s < HOUSE_S:
+        if not due:
             return
         self._housed_s, self._look_s = time.monotonic(), LOOK_S
         self._make_room(ledger)

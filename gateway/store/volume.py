@@ -8,8 +8,8 @@ disk could not drain. They return when there is space again.
 import contextlib
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.store.migrate import sync_folder
 
@@ -19,8 +19,7 @@ _SHARE = 32  # of a small disk a reserve takes no more than one part in so many
 _AGAIN = 4  # so many times its size must be free before it is made again
 
 
-@dataclass(frozen=True, slots=True)
-class Writes:
+class Writes(NamedTuple):
     """What the store has written since it was opened; `fsyncs` as SQLite makes them."""
 
     bytes: int

@@ -196,6 +196,23 @@ async def test_a_journal_that_was_removed_takes_nothing_along(tmp_path: Path) ->
     await store.close()
 
 
+async def test_a_journal_that_was_replaced_takes_nothing_along_though_nobody_writes(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event("before", Lane.ALARM)], alarm("before"))
+    (tmp_path / "another").write_bytes(b"of another file")
+    (tmp_path / "another").replace(tmp_path / "anju.db-wal")
+    async with asyncio.timeout(10.0):
+        while not store.faults():
+            await asyncio.sleep(0.05)  # the thread looks by itself, on a clock of its own
+    assert "anju.db-wal was removed or replaced" in store.faults()[0].reason
+    await store.append([event("after", Lane.ALARM)])
+    shutil.copytree(tmp_path, tmp_path / "killed")  # as kill -9 leaves it
+    await store.close()
+    store = await Store.open(tmp_path / "killed")
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["before", "after"]
+    await store.close()
+
+
 async def test_an_alarm_whose_page_the_card_lost_is_not_taken_for_there(tmp_path: Path) -> None:
     """The index names it, the table has it no more: a page of the one was written, a page of the other was not."""
     store = await Store.open(tmp_path)

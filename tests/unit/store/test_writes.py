@@ -43,6 +43,26 @@ def rows_in(path: Path) -> int:
         return count
 
 
+async def test_appends_one_after_another_look_for_the_file_and_leave_the_journals_times_alone(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ask for them would make each commit write the journal's inode too."""
+    monkeypatch.setattr(KEEPS_HOUSE, 3600.0)
+    store = await Store.open(tmp_path)
+    await store.append([event("first")])
+    asked: list[str] = []
+    stat = Path.stat
+
+    def stat_noted(path: Path) -> os.stat_result:
+        asked.append(path.name)
+        return stat(path)
+
+    monkeypatch.setattr(Path, "stat", stat_noted)
+    for number in range(5):
+        await store.append([event(f"door-{number}")])
+    assert asked == ["anju.db"] * 5
+    await store.close()
+
+
 async def test_telemetry_waits_for_a_commit_that_is_made_anyway(tmp_path: Path) -> None:
     store = await Store.open(tmp_path, LATE)
     late = [asyncio.ensure_future(store.append([event(f"t{n}", Lane.TELEMETRY)])) for n in range(20)]
