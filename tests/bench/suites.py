@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from tests.bench.lab import Benchmark
 
-MODULES = {"outbox": "tests.bench.outbox", "latency": "tests.bench.latency", "peer": "tests.bench.thingsboard"}
+MODULES = {"outbox": "tests.bench.outbox", "latency": "tests.bench.latency", "falls": "tests.bench.falls",
+           "peer": "tests.bench.thingsboard"}
 PEER = "peer"
 
 

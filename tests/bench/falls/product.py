@@ -1,0 +1,77 @@
+"""The product as it is judged: the one place that knows how to ask it.
+
+`found` is what `anju replay falls` tells of a recording, `cross_validated` the same by models that do not know its
+subject, `step` what the daemon does with a block.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from gateway.cli import replay
+from gateway.detect import falls
+from gateway.model.finding import Finding
+from gateway.model.reading import Accel
+from gateway.model.time import ClockQuality, Stamp
+from tests.bench.falls.recordings import Trial
+from tests.bench.falls.score import Alarm
+
+TRAINING = "gateway.training"
+BLOCK_S = replay.BLOCK_S
+HIGH_SCORE = 0.8  # a finding that nobody would doubt
+
+State = falls.State
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finding of a stream. `impact_s`, `told_s`: sample time, in seconds from the stream's first sample."""
+
+    impact_s: float
+    told_s: float
+    score: float
+
+
+def found(acc_mg: Any, rate_hz: float) -> list[Alarm]:
+    """(impact, when it was told) of each fall in one recording, int16 [n, 3], in seconds."""
+    return list(replay.found(acc_mg.astype("<i2").tobytes(), rate_hz))
+
+
+def cross_validated(trials: Sequence[Trial], heard: Sequence[Trial]) -> list[list[Alarm]] | None:
+    """Alarms in each trial as `heard` by a model that learned from `trials` of other subjects; None without training.
+
+    `heard`: the trials in the same order, as the bracelet told them (clipped, at another rate).
+    """
+    if find_spec(TRAINING) is None:
+        return None
+    alarms: list[list[Alarm]] = import_module(f"{TRAINING}.falls").cross_validated(trials, heard)
+    return alarms
+
+
+def step(state: State, block: Accel, at: Stamp) -> tuple[State, tuple[Finding, ...]]:
+    """Take one block, as the daemon does."""
+    return falls.step(state, "bracelet", at, block)
+
+
+def stream(blocks: Iterator[Accel]) -> Iterator[Found]:
+    """Take block after block; a block comes when its last sample was taken."""
+    state = State()
+    for block in blocks:
+        now_s = (block.first_index + len(block.samples_mg) // 6) / block.rate_hz
+        state, findings = step(state, block, at(now_s))
+        for finding in findings:
+            yield Found(now_s - finding.evidence["impact_ago_s"], now_s, finding.score)
+
+
+def blocks(acc_mg: Any, rate_hz: float, range_g: float = 16.0) -> Iterator[Accel]:
+    """Cut int16 [n, 3] into the blocks that a bracelet sends."""
+    size = max(1, round(BLOCK_S * rate_hz))
+    samples = acc_mg.astype("<i2")
+    for first in range(0, len(samples), size):
+        yield Accel(rate_hz, range_g, first, samples[first : first + size].tobytes())
+
+
+def at(mono_s: float) -> Stamp:
+    return Stamp("bench", mono_s, None, ClockQuality.UNSET)
