@@ -144,11 +144,12 @@ def test_a_device_of_nobody_in_particular_agrees_with_anybody_but_joins_no_two_r
     assert types(world.find(FALL, "li", FallSource.WRIST)) == ["alarm.raised"]
 
 
-def test_of_two_open_falls_a_device_joins_the_one_that_it_noticed() -> None:
+def test_of_two_open_falls_a_source_that_tells_again_repeats_the_one_that_it_noticed() -> None:
     world = World(Rules(wearers={"wang": "Wang", "li": "Li"}))
-    for device in ("wang", "li", "wang"):
-        world.find(FALL, device, FallSource.WRIST)
+    for device, source in (("wang", FallSource.WRIST), ("bath", FallSource.RADAR), ("li", FallSource.WRIST)):
+        world.find(FALL, device, source)
         world.wait(THIN_S)
+    world.find(FALL, *RADAR)
     assert [alarm.repeats for alarm in world.alarms.values()] == [1, 0]
 
 

@@ -104,6 +104,16 @@ def test_a_status_shows_each_fault_with_its_cure_and_the_open_alarms(shell: Shel
         assert words in text
 
 
+def test_a_status_shows_who_watches_over_falls_this_moment_and_who_does_not(shell: Shell, desk: Desk):
+    cover = {"what": "falls", "covered": True, "by": ["bath", "hall"], "for_s": 60.0, "reasons": [
+        {"device": "bracelet", "state": "not_worn", "for_s": 180.0, "words": "is not worn", "cure": "put it on"}]}
+    desk.answers["status"] = [a_status(cover=[cover, cover | {"covered": False, "by": [], "wearer": "Li"}])]
+    text = shell("status").stdout
+    assert "by bath and hall; bracelet is not worn (3 min)" in text
+    for words in ("falls of Li", " watched ", "not watched"):
+        assert words in text
+
+
 def test_json_is_what_the_gateway_said(shell: Shell, desk: Desk):
     assert shell.json("status") == a_status()
     assert shell.json("devices") == [a_device("bracelet")]

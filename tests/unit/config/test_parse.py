@@ -122,6 +122,13 @@ def test_a_file_that_is_no_text_is_an_error_with_a_cure(tmp_path: Path) -> None:
         load(tmp_path / "a.toml", DRIVERS, BUSES)
 
 
+def test_any_device_may_say_whose_it_is_and_its_driver_hears_nothing_of_that() -> None:
+    config = parse(GOOD + 'wearer = "Li"\n', PATH, DRIVERS, BUSES)
+    (device,) = config.devices.values()
+    assert device.wearer == "Li"
+    assert parse(GOOD, PATH, DRIVERS, BUSES).devices[device.name].wearer == ""
+
+
 def test_one_bad_device_does_not_keep_the_others_from_watching() -> None:
     text = GOOD + "[devices.other]\ndriver = 'pola'\n[detect]\ninactivity_h = -1\n"
     config, told = salvage(text, PATH, DRIVERS, BUSES)

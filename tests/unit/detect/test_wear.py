@@ -82,6 +82,14 @@ def test_a_bracelet_that_lies_for_an_hour_is_not_worn_since_its_last_turn() -> N
     assert bracelet.lies(STILL_S * 3).wears().state.worn is True
 
 
+def test_a_sensor_that_drifts_as_it_cools_is_no_turning_wrist() -> None:
+    bracelet = Bracelet().wears().lies(60)
+    x, y, z = LYING
+    for _ in range(35):
+        bracelet.lies(60, (x + 0.01, y, z - 0.01)).lies(60, (x - 0.01, y, z + 0.01))
+    assert bracelet.state.worn is False
+
+
 def test_knocks_on_the_table_are_no_turns() -> None:
     bracelet = Bracelet().wears().lies(60)
     for _ in range(80):

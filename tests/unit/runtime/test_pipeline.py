@@ -1,7 +1,7 @@
 """The pipeline on a real store: what a reading leads to, with the disk well and with the disk refusing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,14 +13,25 @@ import pytest
 
 from gateway.alarm.rules import Rules
 from gateway.config import Detect
+from gateway.detect import cover
 from gateway.model.alarm import AlarmState
 from gateway.model.command import Command, Verb
 from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.event import Event, EventType, Lane
-from gateway.model.finding import FindingKind
+from gateway.model.finding import FallSource, FindingKind
 from gateway.model.light import LightPattern
 from gateway.model.prompt import Prompt
-from gateway.model.reading import Binary, BinaryKind, Button, Measurement, Press, Quantity, QuantityKind, Reading
+from gateway.model.reading import (
+    Binary,
+    BinaryKind,
+    Button,
+    FallFlag,
+    Measurement,
+    Press,
+    Quantity,
+    QuantityKind,
+    Reading,
+)
 from gateway.runtime import keeper as keeper_module
 from gateway.runtime import pipeline as pipeline_module
 from gateway.runtime.clock import Clock
@@ -57,7 +68,8 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, detect: Detect | None = None, *, restores: bool = True) -> AsyncIterator[Bench]:
+async def bench(folder: Path, detect: Detect | None = None, *, restores: bool = True,
+                watchers: Mapping[str, cover.Watcher] | None = None) -> AsyncIterator[Bench]:
     store = await Store.open(folder, Limits(telemetry_delay_s=0))
     made: list[Bench] = []
     outlets = Outlets(offer=lambda events: made[0].offered.extend(events), show=lambda p: made[0].shown.append(p),
@@ -65,7 +77,7 @@ async def bench(folder: Path, detect: Detect | None = None, *, restores: bool = 
                       watch=lambda what, who, text, data: made[0].watched.append((what, who, text)),
                       new_id=lambda: f"id{next(IDS)}")
     faults: list[str] = []
-    detectors = Detectors(detect or Detect(), lambda name, error: faults.append(name))
+    detectors = Detectors(detect or Detect(), lambda name, error: faults.append(name), lambda: watchers or {})
     pipe = Pipeline(Clock("boot"), store, detectors, Rules(), outlets, lambda: made[0].statuses)
     made.append(Bench(store, pipe))
     task = asyncio.create_task(pipe.run())
@@ -514,6 +526,44 @@ async def test_lost_cover_is_told_to_the_city(tmp_path: Path, monkeypatch: pytes
             while EventType.DEVICE_STATE not in await b.kinds():
                 await asyncio.sleep(0.005)
         assert (await b.rows())[0].data["covered"] is True
+
+
+async def test_one_fall_that_wrist_flag_and_radar_notice_is_one_alarm_on_disk_and_heard_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        for _ in range(3):  # each repeats itself, as advertisements do
+            await taken(b, FallFlag(FallSource.WEARABLE, number=7), "bracelet")
+            await taken(b, FallFlag(FallSource.RADAR), "bath")
+        raised, agreed = await b.rows()
+        assert (raised.type, agreed.type) == (EventType.ALARM_RAISED, EventType.ALARM_REPEATED)
+        assert agreed.data["alarm"] == raised.id
+        assert [source["kind"] for source in agreed.data["sources"]] == ["wearable", "radar"]
+        assert b.said == [(Prompt.RAISED, FindingKind.FALL)]
+        assert ("finding", "bath", "the radar tells of a fall") in b.watched
+        assert ("alarm", "bracelet", "fall raised, the flag of bracelet and the radar bath agree") in b.watched
+        (alarm,) = await b.store.open_alarms()
+        assert [source.device for source in alarm.agreed] == ["bath"]
+
+
+async def test_that_a_bracelet_is_worn_or_charging_is_no_news_of_its_own(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        for active in (True, False, True):
+            await taken(b, Binary(BinaryKind.WORN, active), "bracelet")
+            await taken(b, Binary(BinaryKind.CHARGING, active), "bracelet")
+        assert await b.rows() == []
+
+
+async def test_a_bracelet_that_is_never_heard_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "TICK_S", 0.005)
+    monkeypatch.setattr(cover, "GRACE_S", 0.02)
+    async with bench(tmp_path, watchers={"bracelet": cover.Watcher(FallSource.WRIST)}) as b:
+        async with asyncio.timeout(5):
+            while EventType.COVER_CHANGED not in await b.kinds():
+                await asyncio.sleep(0.005)
+        (event,) = await b.rows()
+        assert (event.lane, event.subject, event.data["covered"]) == (Lane.EVENT, "gateway", False)
+        assert event.data["reasons"][0]["state"] == "out_of_range"
+        (now,) = b.pipeline.detectors.covers(b.pipeline.clock.mono_s())
+        assert not now.covered
 
 
 async def test_progress_moves_with_every_tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
