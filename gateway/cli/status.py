@@ -92,11 +92,11 @@ def _clock(clock: dict[str, Any]) -> str:
 
 
 def _cover(cover: dict[str, Any]) -> str:
-    """Who watches, and who does not and for how long."""
+    """Who watches; who does not, for how long, and what to do."""
     from gateway.cli import screen
 
     told = [f"by {' and '.join(cover['by'])}"] if cover["by"] else []
-    told += [f"{one['device']} {one['words']} ({screen.age(one['for_s'])})" for one in cover["reasons"]]
+    told += [f"{one['device']} {one['words']} ({screen.age(one['for_s'])}): {one['cure']}" for one in cover["reasons"]]
     return "; ".join(told)
 
 

@@ -109,7 +109,7 @@ def test_a_status_shows_who_watches_over_falls_this_moment_and_who_does_not(shel
         {"device": "bracelet", "state": "not_worn", "for_s": 180.0, "words": "is not worn", "cure": "put it on"}]}
     desk.answers["status"] = [a_status(cover=[cover, cover | {"covered": False, "by": [], "wearer": "Li"}])]
     text = shell("status").stdout
-    assert "by bath and hall; bracelet is not worn (3 min)" in text
+    assert "by bath and hall; bracelet is not worn (3 min): put it on" in text
     for words in ("falls of Li", " watched ", "not watched"):
         assert words in text
 
