@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--mount", type=Path, required=True, help="an empty folder, at which the disk appears")
     parser.add_argument("--control", type=Path, required=True, help="the Unix socket for scenarios")
     parser.add_argument("--size-mb", type=float, default=1024.0, help="how much it holds; default 1024")
+    parser.add_argument("--fsync-ms", type=float, default=0.0, help="how long an fsync of a file takes; default 0")
     arguments = parser.parse_args()
     try:
         from hil.resources.lossydisk.mount import serve
@@ -72,7 +73,7 @@ def main() -> None:
         print(json.dumps(ready), flush=True)
 
     try:
-        serve(disk, lock, arguments.mount, mounted)
+        serve(disk, lock, arguments.mount, arguments.fsync_ms / 1000, mounted)
     except RuntimeError as error:
         if not there:  # and else a signal has ended it
             sys.exit(f"nobody may mount here (libfuse says {error}): run as root, or allow fusermount3")

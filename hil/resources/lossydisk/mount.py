@@ -7,6 +7,7 @@ mapped, goes through them.
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,10 @@ from hil.resources.lossydisk.tree import Node
 _MAPPED = "-shm"
 
 
-def serve(disk: Disk, lock: threading.Lock, folder: Path, mounted: Callable[[], None]) -> None:
+def serve(disk: Disk, lock: threading.Lock, folder: Path, fsync_s: float, mounted: Callable[[], None]) -> None:
     """Serve the disk at `folder` until a signal or umount(8) ends it. Raises RuntimeError where nobody may mount."""
-    _Fuse(_Calls(disk, lock, mounted), str(folder), raw_fi=True, foreground=True, nothreads=True, fsname="lossydisk",
-          use_ino=True, hard_remove=True, attr_timeout=0, entry_timeout=0, negative_timeout=0)
+    _Fuse(_Calls(disk, lock, fsync_s, mounted), str(folder), raw_fi=True, foreground=True, nothreads=True,
+          fsname="lossydisk", use_ino=True, hard_remove=True, attr_timeout=0, entry_timeout=0, negative_timeout=0)
 
 
 class _Fuse(mfusepy.FUSE):  # type: ignore[misc]
@@ -36,8 +37,8 @@ class _Calls(mfusepy.Operations):  # type: ignore[misc]
     use_ns = True
     flag_nopath = flag_nullpath_ok = True  # what has no name any more is known by its handle
 
-    def __init__(self, disk: Disk, lock: threading.Lock, mounted: Callable[[], None]) -> None:
-        self._disk, self._lock, self._mounted = disk, lock, mounted
+    def __init__(self, disk: Disk, lock: threading.Lock, fsync_s: float, mounted: Callable[[], None]) -> None:
+        self._disk, self._lock, self._fsync_s, self._mounted = disk, lock, fsync_s, mounted
 
     def init(self, path: str) -> None:
         self._mounted()
@@ -102,6 +103,7 @@ class _Calls(mfusepy.Operations):  # type: ignore[misc]
         return 0
 
     def fsync(self, path: str | None, datasync: int, info: Any) -> int:
+        time.sleep(self._fsync_s)  # a card does one thing at a time: everybody waits
         with self._lock:
             self._disk.fsync(info.fh)
         return 0

@@ -39,12 +39,12 @@ def why_not() -> str | None:
 
 
 @asynccontextmanager
-async def lossy_disk(folder: Path, size_mb: float = 1024.0) -> AsyncIterator[LossyDisk]:
-    """Mount one at `folder`/disk."""
+async def lossy_disk(folder: Path, size_mb: float = 1024.0, fsync_ms: float = 0.0) -> AsyncIterator[LossyDisk]:
+    """Mount one at `folder`/disk, where an fsync of a file takes `fsync_ms` and a little."""
     mount, socket = folder / "disk", folder / "disk.sock"
     mount.mkdir()
     program = Program.module("hil.resources.lossydisk", "--mount", mount, "--control", socket, "--size-mb", size_mb,
-                             log=folder / "disk.log")
+                             "--fsync-ms", fsync_ms, log=folder / "disk.log")
     try:
         await program.start_ready()
         yield LossyDisk(mount, socket)

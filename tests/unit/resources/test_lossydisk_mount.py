@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -69,6 +70,17 @@ async def _rows_lost(disk: LossyDisk, synchronous: str) -> int:
         lost += max(0, top - len(numbers))
         top = len(numbers)
     return lost
+
+
+@pytest.mark.parametrize("fsync_ms", [20.0, 60.0])
+async def test_an_fsync_takes_at_least_as_long_as_it_shall(tmp_path: Path, fsync_ms: float) -> None:
+    async with lossy_disk(tmp_path, fsync_ms=fsync_ms) as disk:
+        handle = os.open(disk.mount / "file", os.O_WRONLY | os.O_CREAT)
+        begun_s = time.monotonic()
+        await asyncio.to_thread(os.fsync, handle)
+        assert time.monotonic() - begun_s >= fsync_ms / 1000  # a bound from below holds on the slowest machine too
+        os.close(handle)
+
 
 
 async def test_a_writer_with_synchronous_full_loses_nothing_over_many_cuts(disk: LossyDisk) -> None:
