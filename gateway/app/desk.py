@@ -9,6 +9,7 @@ import msgspec
 from gateway import __version__
 from gateway.alarm import fusion
 from gateway.app.daemon import Daemon
+from gateway.app.falls import falls
 from gateway.app.settings import cut, keep, rules, types
 from gateway.config import ConfigError, read, salvage
 from gateway.model.alarm import Alarm
@@ -37,6 +38,7 @@ class Desk:
             "outbox": _once(lambda request: self._outbox()),
             "discover": _once_async(self._discover),
             "reload": _once_async(self._reload),
+            "falls": lambda request: falls(self._daemon, request),
             "test_alarm": self._test_alarm,
             "tail": self._tail,
         }

@@ -33,9 +33,10 @@ def fall_watchers(config: Config, registry: Registry) -> dict[str, Watcher]:
 
 
 def limits(config: Config) -> Limits:
-    """What the outbox may take, from the configuration."""
+    """What the store may take, from the configuration."""
     store = config.store
-    return Limits(store.max_mb * 1e6, store.min_free_mb * 1e6, store.telemetry_delay_s)
+    return Limits(store.max_mb * 1e6, store.min_free_mb * 1e6, store.telemetry_delay_s, store.evidence_count,
+                  store.evidence_mb * 1e6)
 
 
 def types(registry: Registry) -> tuple[DriverTypes, BusTypes]:

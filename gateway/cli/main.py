@@ -59,7 +59,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     """Every verb."""
     import typer
 
-    from gateway.cli import config, devices, outbox, replay, status, tail, test
+    from gateway.cli import config, devices, falls, outbox, replay, status, tail, test
     from gateway.cli import host as host_verb
     from gateway.cli import run as run_verb
 
@@ -82,6 +82,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     app.add_typer(test.test, name="test")
     app.command("tail")(tail.tail)
     app.command("outbox")(outbox.outbox)
+    app.add_typer(falls.falls, name="falls")
     app.add_typer(config.commands(catalogue), name="config")
     app.add_typer(replay.replay, name="replay")
     app.command("run")(run_verb.command(run))

@@ -41,15 +41,18 @@ class City(Table, frozen=True, kw_only=True):
 
 
 class Storage(Table, frozen=True, kw_only=True):
-    """[store]: how much the outbox may hold, and how late telemetry may be written.
+    """[store]: how much the outbox may hold, how late telemetry may be written, how much evidence of falls is kept.
 
     Past `max_mb`, or with less than `min_free_mb` left on its disk, the oldest telemetry goes, then the oldest events;
-    alarms never. Alarms and events are written at once; telemetry within `telemetry_delay_s`, many in one go.
+    alarms never. Alarms and events are written at once; telemetry within `telemetry_delay_s`, many in one go. Of the
+    evidence the oldest goes past `evidence_count` falls or `evidence_mb`.
     """
 
     max_mb: Annotated[float, msgspec.Meta(ge=8)] = 1024
     min_free_mb: Annotated[float, msgspec.Meta(ge=0)] = 256
     telemetry_delay_s: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 30
+    evidence_count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 50
+    evidence_mb: Annotated[float, msgspec.Meta(ge=0.1, le=100)] = 2
 
 
 class Voice(Table, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ class EventType:
     ALARM_CANCELLED = "anju.alarm.cancelled"
     ALARM_CLOSED = "anju.alarm.closed"
     RESIDENT_WELL = "anju.resident.well"  # "I am fine" came after the cancel window
+    FALL_EVIDENCE = "anju.fall.evidence"  # what the bracelet measured around a fall, after the alarm; in the event lane
     SENSOR_CHANGED = "anju.sensor.changed"
     DEVICE_STATE = "anju.device.state"
     COVER_CHANGED = "anju.cover.changed"  # who watches over falls, and who does not

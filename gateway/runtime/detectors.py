@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.config import Detect
-from gateway.detect import cover, falls, inactivity, life_signs, supervision, triggers, vitals
+from gateway.detect import cover, evidence, falls, inactivity, life_signs, supervision, triggers, vitals
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.event import EventType, Lane
+from gateway.model.evidence import Evidence
 from gateway.model.finding import FallSource, Finding
 from gateway.model.reading import Accel, Binary, BinaryKind, Reading
 from gateway.model.time import Stamp
@@ -41,6 +42,7 @@ class Outcome(msgspec.Struct):
 
     findings: list[Finding] = []
     drafts: list[Draft] = []
+    evidence: list[Evidence] = []
 
 
 class Detectors:
@@ -51,6 +53,7 @@ class Detectors:
         self._settings, self._fault, self._watchers = settings, fault, watchers
         self._triggers = triggers.State()
         self._falls: dict[str, falls.State] = {}
+        self._evidence: dict[str, evidence.State] = {}  # of each wearer
         self._inactivity = inactivity.State()
         self._signs = life_signs.State()
         self._vitals = vitals.State()
@@ -72,9 +75,9 @@ class Detectors:
     def reading(self, reading: Reading) -> Outcome:
         """Show one reading to every detector."""
         outcome = Outcome()
-        for name, look in (("triggers", self._look_triggers), ("falls", self._look_falls),
-                           ("changes", self._look_changes), ("inactivity", self._look_signs),
-                           ("vitals", self._look_vitals),
+        for name, look in (("evidence", self._look_evidence), ("triggers", self._look_triggers),
+                           ("falls", self._look_falls), ("changes", self._look_changes),
+                           ("inactivity", self._look_signs), ("vitals", self._look_vitals),
                            ("cover", self._look_cover)):
             self._guarded(name, look, reading, outcome)
         return outcome
@@ -82,6 +85,7 @@ class Detectors:
     def tick(self, now: Stamp, statuses: Iterable[DeviceStatus]) -> Outcome:
         """Let time pass."""
         outcome = Outcome()
+        self._guarded("evidence", self._tick_evidence, now, outcome)
         self._guarded("inactivity", self._tick_inactivity, now, outcome)
         self._guarded("vitals", self._tick_vitals, now, outcome)
         known = tuple(statuses)
@@ -93,6 +97,19 @@ class Detectors:
         """Who watches over falls this moment, for each wearer."""
         return cover.now(self._cover, self._watchers(), now_mono_s)
 
+
+    def fell(self, finding: Finding, alarm: str, id_: str) -> Evidence | None:
+        """Note a fall and the alarm that it raised or repeated; return the evidence that is awaited from now on.
+
+        None where there is none to come: the finding's device is no bracelet, or this fall's evidence has begun.
+        """
+        before = self._evidence.get(finding.device)
+        if before is None:
+            return None
+        fell = evidence.Fell(finding, alarm, id_)
+        self._guarded("evidence", lambda what, into: self._evidently(finding.device, what, into), fell, Outcome())
+        begun = self._evidence[finding.device].open[len(before.open):]
+        return begun[0].evidence if begun else None
 
     def _guarded(self, name: str, look: Callable[[T, Outcome], None], what: T, outcome: Outcome) -> None:
         try:
@@ -110,6 +127,20 @@ class Detectors:
             state = self._falls.get(reading.device, falls.State())
             self._falls[reading.device], found = falls.step(state, reading.device, reading.at, reading.value)
             outcome.findings += [msgspec.structs.replace(finding, source=FallSource.WRIST) for finding in found]
+
+    def _look_evidence(self, reading: Reading, outcome: Outcome) -> None:
+        """Before `falls`: a finding counts back from the newest sample."""
+        if isinstance(reading.value, Accel) or reading.device in self._evidence:
+            self._evidently(reading.device, reading, outcome)
+
+    def _tick_evidence(self, now: Stamp, outcome: Outcome) -> None:
+        for device in self._evidence:
+            self._evidently(device, evidence.Tick(now), outcome)
+
+    def _evidently(self, device: str, happened: evidence.Input, outcome: Outcome) -> None:
+        state = self._evidence.get(device, evidence.State())
+        self._evidence[device], complete = evidence.step(state, happened)
+        outcome.evidence += complete
 
     def _look_changes(self, reading: Reading, outcome: Outcome) -> None:
         value = reading.value

@@ -5,6 +5,7 @@ takes the commit             whoever sent the reading learns that it is safe (`t
 refuses (full, read-only)    the events are offered to the uplink from memory; the commit is kept and tried again
 says nothing for HANG_S      an alarm is offered from memory; the commit goes on waiting, and what comes after is kept
 cannot encode it             what can be encoded of it is committed in its place, and that is told
+refuses a fall's evidence    it is too large for memory: that it is missing is told in its place, like any event
 
 Offering an event that later reaches the disk after all is harmless: it keeps its id, and the city knows ids.
 
@@ -25,8 +26,10 @@ from itertools import islice
 import msgspec
 
 from gateway.alarm import life
+from gateway.alarm.evidence import told
 from gateway.model.alarm import Alarm
 from gateway.model.event import Event, Lane
+from gateway.model.evidence import Evidence, lacking
 from gateway.model.time import ClockQuality, Stamp
 from gateway.store import Store, StoreError
 
@@ -36,17 +39,22 @@ HANG_S = 1.0
 RETRY_S = 5.0
 KEPT = 2000  # commits that wait for the disk; those with an alarm are not counted
 BATCH = 50
+NOT_TAKEN = "the disk did not take it"
 
 Fault = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Commit:
-    """What belongs into one transaction, and who waits for it."""
+    """What belongs into one transaction, and who waits for it.
+
+    `evidence`: awaited, along with the alarm's commit; kept or missing, along with the event that tells it.
+    """
 
     events: tuple[Event, ...]
     alarm: Alarm | None = None
     taken: Callable[[], None] | None = None
+    evidence: Evidence | None = None
 
     def is_alarm(self) -> bool:
         return self.alarm is not None or any(event.lane is Lane.ALARM for event in self.events)
@@ -184,7 +192,7 @@ class Keeper:
                 await self._save(replace(commit, events=bare))
 
     async def _append(self, commit: Commit) -> None:
-        saving = asyncio.ensure_future(self._store.append(commit.events, commit.alarm))
+        saving = asyncio.ensure_future(self._store.append(commit.events, commit.alarm, evidence=commit.evidence))
         self._flying += 1
         try:
             if not commit.is_late():
@@ -213,6 +221,8 @@ class Keeper:
 
     def _refused(self, commit: Commit) -> None:
         """Let it go from memory, and keep it for the disk. Raises TypeError where it cannot travel."""
+        if commit.evidence is not None and not commit.evidence.awaited:
+            commit = replace(commit, events=(told(lacking(commit.evidence, NOT_TAKEN)),), evidence=None)
         self._offer(commit.events)
         if commit.is_alarm():
             self._alarms.setdefault(commit.about(), _Kept()).add(commit.events, [commit.taken])

@@ -7,16 +7,18 @@ that it is safe (`taken`), and the uplink that there is something to send.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.alarm import effects, fusion, life
+from gateway.alarm.evidence import told
 from gateway.alarm.rules import Rules
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import Command, CommandResult, Verb
 from gateway.model.command import Outcome as Answer
 from gateway.model.device import DeviceStatus
 from gateway.model.event import Event, EventType, Lane
+from gateway.model.evidence import Evidence, lacking
 from gateway.model.finding import Finding, FindingKind
 from gateway.model.light import LightPattern
 from gateway.model.prompt import Prompt
@@ -34,6 +36,7 @@ TICK_S = 1.0
 RETRY_TICKS = 5
 SAVE_TICKS = 300
 DETECTORS = "detectors"  # the name under which their state is saved
+CUT_SHORT = "the gateway was stopped before it was complete"
 RESTORE_S = 2.0  # a disk that does not answer in this time must not keep the devices waiting
 
 Watcher = Callable[[str, str, str, dict[str, Any]], None]
@@ -73,6 +76,7 @@ class Pipeline:
     _restored: asyncio.Event = field(default_factory=asyncio.Event)  # the last run's alarms are taken up
     _ended: set[str] = field(default_factory=set)  # in this run, until then: the disk may still take them for open
     _well: tuple[life.CancelPressed, Stamp] | None = None  # the first one until then: no later one is more in time
+    _awaited: set[str] = field(default_factory=set)  # evidence that this run has begun
 
     def __post_init__(self) -> None:
         self.keeper = Keeper(self.store, self.outlets.offer, self.fault)
@@ -86,6 +90,7 @@ class Pipeline:
             async with asyncio.timeout(RESTORE_S):
                 if not self._restored.is_set():
                     self._take_up(await self.store.open_alarms())
+                self._miss(await self.store.evidence.awaited())
                 saved = await self.store.detector(DETECTORS)
         except (StoreError, TimeoutError) as error:
             log.error("the last run's state is not readable yet: %s", error)  # noqa: TRY400 - no trace needed
@@ -111,6 +116,11 @@ class Pipeline:
         self._epoch = self.store.epoch
         self._assure()
         self.show()
+
+    def _miss(self, awaited: Iterable[Evidence]) -> None:
+        """Tell of the last run's evidence that nobody completes any more."""
+        self.keeper.submit([self._kept(lacking(evidence, CUT_SHORT)) for evidence in awaited
+                            if evidence.id not in self._awaited])
 
     async def save(self) -> None:
         """Keep what the detectors must know after a restart; a disk that refuses costs the minutes since the last."""
@@ -224,8 +234,26 @@ class Pipeline:
         commits = []
         for finding in outcome.findings:
             self.outlets.watch("finding", finding.device, finding.words, dict(finding.evidence))
-            commits += self._decide(life.Raised(finding, self.outlets.new_id()))
-        return commits + [self._event(draft) for draft in outcome.drafts]
+            id_ = self.outlets.new_id()
+            raised = self._decide(life.Raised(finding, id_))
+            commits += raised if finding.kind is not FindingKind.FALL else self._witnessed(finding, id_, raised)
+        return commits + [self._event(draft) for draft in outcome.drafts] + [self._kept(e) for e in outcome.evidence]
+
+    def _witnessed(self, finding: Finding, id_: str, raised: list[Commit]) -> list[Commit]:
+        """Let the alarm's commit say that evidence is awaited; without one the alarm has been told just now."""
+        if not raised or (alarm := raised[-1].alarm) is None:
+            return raised
+        awaited = self.detectors.fell(finding, alarm.id, id_)
+        if awaited is None:
+            return raised
+        self._awaited.add(id_)
+        return [*raised[:-1], replace(raised[-1], evidence=awaited)]
+
+    def _kept(self, evidence: Evidence) -> Commit:
+        """The commit of evidence that is complete, or known to be missing."""
+        told_of = {"alarm": evidence.alarm, "peak_g": evidence.peak_g, "missing": evidence.missing}
+        self.outlets.watch("event", evidence.device, "fall evidence", told_of)
+        return Commit((told(evidence),), evidence=evidence)
 
     def _assure(self) -> None:
         """Append once more what the centre has not acknowledged of the open alarms; the store knows ids it has."""

@@ -10,6 +10,7 @@ Layout
     quarantine(n, id, lane, body)
                                 events, no alarms, that neither broker nor city ever took: the newest, for people
     boot(...)                   what is known of the clock in each boot: gateway/store/boots.py
+    evidence(...)               what a bracelet measured around a fall: gateway/store/evidence.py
     inbox(id, body, done, result)
                                 every command ever accepted; `done` is 1 once its result stands in the outbox, and
                                 2 where its body could not be read: the same command is accepted once more.

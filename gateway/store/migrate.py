@@ -24,6 +24,7 @@ PROBES = (
     "SELECT id, body, done, result FROM inbox",
     "SELECT name, body FROM detector",
     "SELECT n, id, lasted_s, began_wall_s, synced_from_s, synced_upto_s, restored_wall_s FROM boot",
+    "SELECT n, id, alarm, awaited, head, samples FROM evidence",
     "SELECT lane, seq, id, body, first FROM outbox",
     "INSERT INTO outbox (lane, seq, id, body) VALUES (0, 1, '', '') ON CONFLICT (id) WHERE lane = 0 DO NOTHING",
     "INSERT INTO outbox (lane, seq, id, body) VALUES (0, 0, '', '') ON CONFLICT (lane, seq) DO UPDATE SET first = 0",

@@ -22,11 +22,13 @@ SMALL_DISK = 1 / 10  # the disk's share that stands in for `min_free_bytes` wher
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the outbox may take. `telemetry_delay_s`: how late telemetry may be committed."""
+    """What the outbox may take, and the evidence of falls. `telemetry_delay_s`: how late telemetry may be committed."""
 
     max_bytes: float = 1024e6
     min_free_bytes: float = 256e6
     telemetry_delay_s: float = 30.0
+    evidence_count: int = 50
+    evidence_bytes: float = 2e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Cut:
 
 def decide(limits: Limits, usage: Usage, cutting: bool) -> Cut | None:
     """Return the next cut, None where there is room. `cutting`: the last answer was a cut."""
-    full, scarce = _room_bytes(limits, usage)
+    full, scarce = room_bytes(limits, usage)
     wanted_bytes = min(HEADROOM_BYTES, usage.used_bytes * SHARE) if cutting else 0.0
     if min(full, scarce) > wanted_bytes:
         return None
@@ -66,7 +68,7 @@ def decide(limits: Limits, usage: Usage, cutting: bool) -> Cut | None:
     return Cut(lane, rows, "the disk had no space left for the outbox", "free space on the disk that holds state_dir")
 
 
-def _room_bytes(limits: Limits, usage: Usage) -> tuple[float, float]:
+def room_bytes(limits: Limits, usage: Usage) -> tuple[float, float]:
     """Return what the cap leaves, and what the disk does."""
     floor_bytes = min(limits.min_free_bytes, usage.disk_bytes * SMALL_DISK)
     return limits.max_bytes - usage.used_bytes, usage.spare_bytes + max(0.0, usage.disk_free_bytes - floor_bytes)

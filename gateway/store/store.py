@@ -19,13 +19,15 @@ import msgspec
 from gateway.model.alarm import Alarm
 from gateway.model.command import Command
 from gateway.model.event import Event, EventType, Lane
+from gateway.model.evidence import Evidence
 from gateway.model.time import Boot, ClockQuality
 from gateway.store import boots
 from gateway.store.errors import StoreError, StoreNewer
+from gateway.store.evidence import Shelf
 from gateway.store.ledger import NEVER, UNDECODABLE, Body, LaneCount, Ledger, RawRow
 from gateway.store.retention import Limits
 from gateway.store.thread import Fault, StoreThread
-from gateway.store.volume import Writes
+from gateway.store.volume import Volume, Writes
 
 T = TypeVar("T")
 
@@ -57,6 +59,7 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         self._limits = limits
         self._thread = StoreThread(folder, limits, asyncio.get_running_loop(), self._appended)
+        self.evidence = Shelf(lambda work: self._thread.submit(work), Volume(folder), limits)
 
     @classmethod
     async def open(cls, folder: Path, limits: Limits = DEFAULT) -> Self:
@@ -109,18 +112,18 @@ class Store:
         """Call `listener` on the event loop after every commit that put something into the outbox."""
         self._listeners.append(listener)
 
-    async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, result_of: str | None = None
-                     ) -> None:
+    async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, result_of: str | None = None,
+                     evidence: Evidence | None = None) -> None:
         """Commit events, the alarm they belong to and the end of command `result_of`, all in one transaction.
 
         The last event is then that command's result. Telemetry by itself waits up to `telemetry_delay_s` for a commit
-        that others need.
+        that others need. `evidence` is put on the shelf in it; where there is no room its event is told as missing.
         """
         rows = [(event, _encode(event)) for event in events]
         snapshot = None if alarm is None else (alarm.id, alarm.state.value, _encode(alarm))
 
         def work(ledger: Ledger) -> None:
-            ledger.append(rows)
+            ledger.append(rows if evidence is None else self.evidence.write(ledger, evidence, rows))
             if snapshot is not None:
                 ledger.save_alarm(*snapshot)
             if result_of is not None:

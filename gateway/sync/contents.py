@@ -13,6 +13,7 @@ from gateway.model.alarm import AlarmState, Source
 from gateway.model.command import CommandResult
 from gateway.model.device import DeviceState
 from gateway.model.event import EventType
+from gateway.model.evidence import HeartRate, Piece
 from gateway.model.finding import Codes, FindingKind
 from gateway.model.reading import BinaryKind, QuantityKind
 
@@ -41,6 +42,25 @@ class AlarmContents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     wearer: Annotated[str, _about("Whose device it is, where the configuration tells several residents apart.")] = ""
     sources: Annotated[list[Source], _about("What noticed this fall; only of a fall.")] = []
     by: Annotated[str, _about("Who ended it: the device that was pressed, or the command's id.")] = ""
+
+
+class EvidenceContents(msgspec.Struct, frozen=True):
+    """What the bracelet measured from 10 s before a fall's impact to 20 s after it, told once it is complete."""
+
+    alarm: Annotated[str, _about("The alarm's id; it may have been cancelled or closed meanwhile.")]
+    device: str
+    words: Annotated[str, _about("Those of the finding.")]
+    peak_g: Annotated[float, _about("The largest acceleration of all samples, thinned out or not.")]
+    thinned: Annotated[int, _about("Each so many-th sample is here: 1 is all, more where all were too many."),
+                       msgspec.Meta(ge=1)]
+    pieces: Annotated[tuple[Piece, ...], _about(
+        "How `samples` are cut: `n` at `rate_hz`, the first at `first_s` seconds from the impact. Without loss: one.")]
+    samples: Annotated[str, _about(
+        "Base64 of deflated (zlib, RFC 1950) int16, little-endian: x, y, z in milli-g, gravity included.")]
+    heart_rate: Annotated[tuple[HeartRate, ...], _about("`at_s`: of its arrival, in seconds from the impact.")]
+    holes: Annotated[tuple[tuple[float, float], ...], _about(
+        "Where there are no samples, from and to, in seconds from the impact.")]
+    missing: Annotated[str, _about("Empty, or why there are no samples at all.")]
 
 
 class SensorContents(msgspec.Struct, frozen=True):
@@ -103,6 +123,7 @@ CONTENTS: dict[str, type[msgspec.Struct]] = {
     EventType.ALARM_CANCELLED: AlarmContents,
     EventType.ALARM_CLOSED: AlarmContents,
     EventType.RESIDENT_WELL: AlarmContents,
+    EventType.FALL_EVIDENCE: EvidenceContents,
     EventType.SENSOR_CHANGED: SensorContents,
     EventType.DEVICE_STATE: DeviceContents,
     EventType.COVER_CHANGED: Cover,

@@ -39,7 +39,8 @@ class Desk:
             {"devices": [], "needs_restart": []}]}
 
     def verbs(self) -> dict[str, Callable[[dict[str, Any]], AsyncGenerator[Any, None]]]:
-        return dict.fromkeys(("status", "devices", "outbox", "discover", "reload", "test_alarm", "tail"), self._answer)
+        names = ("status", "devices", "outbox", "falls", "discover", "reload", "test_alarm", "tail")
+        return dict.fromkeys(names, self._answer)
 
     async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[Any, None]:
         self.asked.append(request)

@@ -14,7 +14,7 @@ from gateway.config import ConfigForbidden
 from tests.unit.cli.conftest import Shell
 from tests.unit.cli.desk import BOOT_ID, Desk, a_device, a_status, refused
 
-READING = [("status",), ("devices",), ("outbox",), ("tail",), ("test", "alarm")]
+READING = [("status",), ("devices",), ("outbox",), ("falls",), ("tail",), ("test", "alarm")]
 
 
 @pytest.mark.parametrize("verb", READING)

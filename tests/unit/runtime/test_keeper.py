@@ -12,6 +12,7 @@ import pytest
 from drivers.testkit import virtual_time
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.event import Event, EventType, Lane
+from gateway.model.evidence import Evidence
 from gateway.model.finding import Finding, FindingKind
 from gateway.model.time import ClockQuality, Stamp
 from gateway.runtime import keeper as keeper_module
@@ -35,7 +36,9 @@ class Disk:
     def __post_init__(self) -> None:
         self.answers.set()
 
-    async def append(self, events: Sequence[Event], alarm: Alarm | None = None) -> None:
+    async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, evidence: Evidence | None = None
+                     ) -> None:
+        del evidence
         bodies = [msgspec.json.encode(event) for event in events]  # as the store does: before anything else
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -340,7 +343,7 @@ def test_an_older_state_that_the_disk_refuses_late_does_not_open_an_alarm_again(
     async def story(bench: Bench) -> None:
         append, late = bench.disk.append, asyncio.Event()
 
-        async def first_late(events: Sequence[Event], alarm: Alarm | None = None) -> None:
+        async def first_late(events: Sequence[Event], alarm: Alarm | None = None, **_: object) -> None:
             if alarm is not None and alarm.state is AlarmState.RECEIVED:
                 await late.wait()
                 raise StoreFull("no space left", "free some")

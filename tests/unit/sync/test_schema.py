@@ -12,10 +12,12 @@ import yaml
 
 from gateway.alarm import Rules
 from gateway.alarm import events as alarm_events
+from gateway.alarm import evidence as alarm_evidence
 from gateway.detect.cover import WORDS, Cover, Reason, Standing
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import CommandResult, Outcome
 from gateway.model.event import Event, EventType, Lane
+from gateway.model.evidence import Evidence, HeartRate, Piece
 from gateway.model.finding import CODES_OF, Codes, Finding, FindingKind
 from gateway.sync import schema, wire
 from gateway.sync.batch import BATCH_BYTES, pack
@@ -31,6 +33,10 @@ PROTOCOL = DOCUMENT.with_name("protocol.md")
 DEVICE = {"state": "silent", "covered": False, "reason": "no sign of life", "cure": "change the battery"}
 VITALS = {"kind": "heart_rate", "unit": "/min", "loinc": "8867-4", "span_s": 60.0, "n": 58, "implausible": 2,
           "min": 61.0, "median": 66.0, "max": 80.0}
+
+
+EVIDENCE = Evidence("f1", "a1", "bracelet", NOW, "a blow", 3.1, (Piece(-1.0, 52.0, 8.0, 2),), bytes(12),
+                    (HeartRate(0.5, 70.0, True),))
 
 
 def alarm(kind: FindingKind) -> Alarm:
@@ -51,7 +57,7 @@ def samples() -> list[Event]:
         (EventType.VITALS_SUMMARY, VITALS),
         (EventType.OUTBOX_GAP, {"events": 7, "reason": "the outbox is full", "cure": "restore the link"}),
         (EventType.GATEWAY_STARTED, {"version": "1", "devices": ["pendant"], "epoch": "e"}))]
-    return [*told, event()]
+    return [*told, event(), alarm_evidence.told(EVIDENCE)]
 
 
 def validate(instance: Any, payload: dict[str, Any]) -> None:
