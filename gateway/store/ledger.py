@@ -43,6 +43,7 @@ import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -72,8 +73,7 @@ Body = tuple[str, bytes]
 """A row's id and what it holds, as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneCount:
+class LaneCount(NamedTuple):
     """What waits in one lane. `oldest`: when the oldest waiting event was taken."""
 
     waiting: int
@@ -143,16 +143,17 @@ class Ledger:
     def append(self, events: Sequence[tuple[Event, bytes]]) -> None:
         """Give each event the next number of its lane. Invariants 1 and 3."""
         for event, body in events:
-            seq = self.top[event.lane] + 1
+            lane = event.lane
+            seq = self.top[lane] + 1
             new = self.connection.execute(
                 "INSERT INTO outbox (lane, seq, id, body) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (id) WHERE lane = 0 DO NOTHING", (event.lane, seq, event.id, body)).rowcount
+                "ON CONFLICT (id) WHERE lane = 0 DO NOTHING", (int(lane), seq, event.id, body)).rowcount
             if not new:
                 self._require(event)
             else:
-                if self.head[event.lane] > self.top[event.lane]:
-                    self.head[event.lane], self.oldest[event.lane] = seq, event.at
-                self.top[event.lane] = seq
+                if self.head[lane] >= seq:  # nothing waited
+                    self.head[lane], self.oldest[lane] = seq, event.at
+                self.top[lane] = seq
 
     def _require(self, alarm: Event) -> None:
         """Make sure that an alarm which the index knows stands there: a card may lose one page and keep another."""
@@ -305,7 +306,7 @@ class Ledger:
         return (pages - free) * size_bytes, free * size_bytes
 
     def counts(self) -> dict[Lane, LaneCount]:
-        return {lane: LaneCount(self.top[lane] - self.head[lane] + 1, self.oldest[lane]) for lane in Lane}
+        return {lane: LaneCount(top - self.head[lane] + 1, self.oldest[lane]) for lane, top in self.top.items()}
 
     def renew_epoch(self) -> None:
         """Number what waits from 1, under a new epoch. Invariant 5; in a transaction, which has let go what departs."""
