@@ -35,11 +35,11 @@ def listed(context: typer.Context, config: ConfigFile = DEFAULT_CONFIG, as_json:
     if not found:
         out.print("no fall is kept yet")
         return
-    table = screen.plain_table("id", "when", "bracelet", "peak", "alarm", "evidence", "found")
-    for fall in found:
-        table.add_row(Text(fall["id"], no_wrap=True), when(fall), fall["device"], f"{fall['peak_g']:.1f} g",
-                      screen.state(fall["alarm_state"] or "unknown"), kept(fall), fall["words"])
-    out.print(table)
+    for fall in found:  # not a table: an id must stay whole to be typed again, and it takes half a line
+        out.print(Text.assemble((fall["id"], "bold"), f"  {when(fall)}  {fall['device']}"), soft_wrap=True)
+        alarm = screen.state(fall["alarm_state"] or "unknown")
+        out.print(Text.assemble(f"    {fall['peak_g']:.1f} g  alarm ", alarm, f"  {kept(fall)}"), soft_wrap=True)
+        out.print(f"    {fall['words']}", style="dim", soft_wrap=True)
 
 
 @falls.command()

@@ -104,4 +104,4 @@ def thinned(evidence: Evidence, every: int) -> Evidence:
 def largest_g(samples_mg: bytes) -> float:
     """The largest size of acceleration among samples, 0 where there are none."""
     largest2 = max((x * x + y * y + z * z for x, y, z in iter_unpack("<3h", samples_mg)), default=0)
-    return round(math.sqrt(largest2) / 1000, 3)
+    return round(math.sqrt(largest2) / 1000, 4)

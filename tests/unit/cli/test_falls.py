@@ -55,15 +55,13 @@ def test_every_kept_fall_is_listed_with_its_alarm_and_what_there_is(shell: Shell
         HEAD | {"id": "f2", "alarm_state": "", "holes": [[5.0, 20.0]]},
         HEAD | {"id": "f3", "alarm_state": "raised", "missing": "the disk had no space left for it", "wall_s": None},
         HEAD | {"id": "f4", "alarm_state": "raised", "awaited": True}]
-    rows = shell("falls").stdout.splitlines()
-    assert [word in row for word, row in zip(("f1", "f2", "f3", "f4"), rows[1:], strict=True)] == [True] * 4
-    assert "6.0 g" in rows[1]
-    assert "cancelled" in rows[1]
-    assert "2023-11-1" in rows[1]
-    assert "unknown" in rows[2]
-    assert "15.0 s without" in rows[2]
-    assert "missing: the disk had no space left for it" in rows[3]
-    assert "not complete yet" in rows[4]
+    lines = shell("falls").stdout.splitlines()
+    told = ["\n".join(lines[place : place + 3]) for place in range(0, len(lines), 3)]
+    assert [fall.split()[0] for fall in told] == ["f1", "f2", "f3", "f4"]
+    for words, fall in zip((("2023-11-1", "6.0 g", "cancelled", "1560 samples", "& then <still>"),
+                            ("alarm unknown", "15.0 s without"), ("unknown  bracelet", "missing: the disk had"),
+                            ("not complete yet",)), told, strict=True):
+        assert [word for word in words if word not in fall] == []
     assert [fall["id"] for fall in shell.json("falls")] == ["f1", "f2", "f3", "f4"]
 
 
@@ -146,6 +144,9 @@ def test_the_peak_stands_over_the_word_impact_whatever_the_width(width: int) -> 
     peak = [place for place, character in enumerate(drawn[1]) if ord(character) > 0x2800]
     assert peak == [place]
     assert drawn[1].split()[0] == "6"
+    assert {line[place] for line in braille.drawn(panels()[1], width, 9)[1:]} >= {"┊"}
+    assert {mark for line in braille.drawn(panels()[1], width, 9)[1:] for mark in line[9:place]} <= {
+        " ", *map(chr, range(0x2801, 0x2900))}
 
 
 def test_what_was_not_measured_is_shaded_and_not_bridged() -> None:

@@ -228,6 +228,14 @@ def test_two_rates_stand_side_by_side_each_in_its_own(before_hz: float, after_hz
     assert kept.holes() == [(-3.0, -2.0)]
 
 
+def test_another_rate_is_another_session_though_the_number_goes_on() -> None:
+    bracelet = Bracelet(26.0).wear(57)
+    bracelet.again(1.0, 52.0).next = 57 * 26
+    bracelet.began_s -= bracelet.next / 52.0
+    (kept,) = bracelet.wear(6).fell(4.0).wear(20).kept
+    assert kept.holes() == [(-3.0, -2.0)]
+
+
 def test_a_rate_that_only_looks_nominal_moves_no_sample_within_a_session() -> None:
     """A bracelet that counts 3 % slow for an hour is 108 s behind by arrival; its samples are counted all the same."""
     bracelet = Bracelet().wear(30)
@@ -274,14 +282,22 @@ def test_of_a_wearer_without_samples_no_evidence_is_promised() -> None:
 # -- bounds ------------------------------------------------------------------------------------------------------------
 
 
-def test_what_an_open_capture_needs_stays_though_a_new_session_at_250_hz_pushes() -> None:
-    bracelet = Bracelet(250.0).wear(100).fell(25.0).again(0.0)
-    bracelet.do(Tick(at(bracelet.now_s)))
-    assert len(bracelet.kept) == 1  # all of it was there
-    bracelet.fell(0.5, alarm="a2", id_="f2").again(2.0).wear(17.5)
-    bracelet.tick(2.5)
-    assert bracelet.kept[1].pieces[0].first_s == -BEFORE_S
-    assert sum(piece.n for piece in bracelet.kept[1].pieces) == round((10.5 + 17.5) * 250)
+def test_what_an_open_capture_needs_is_not_let_go_for_what_comes_after_a_long_absence() -> None:
+    bracelet = Bracelet(250.0).wear(60)
+    late = Finding(FindingKind.FALL, "bracelet", at(1075 + LATE_S), 0.9, "a blow", {"impact_ago_s": 25.0})
+    bracelet.do(Fell(late, "a1", "f1"))
+    (kept,) = bracelet.again(34.0).wear(0.5).kept
+    assert kept.pieces[0] == evidence.Piece(-BEFORE_S, 250.0, 8.0, 20 * 250)
+    assert kept.holes() == [(10.0, AFTER_S)]
+
+
+def test_blocks_that_arrive_all_at_once_are_bounded_in_bytes() -> None:
+    state = State()
+    for number in range(60):
+        block = Accel(250.0, 8.0, number * 5000, numbered(0, 5000))
+        state, _ = step(state, Reading("bracelet", at(1000 + number / 100), block))
+    assert RING_BYTES - 5000 * SAMPLE_BYTES <= sum(len(chunk.samples_mg) for chunk in state.chunks) <= RING_BYTES
+    assert state.chunks[-1].first_index == 59 * 5000
 
 
 @pytest.mark.parametrize("block", [
