@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
+from gateway.model.finding import FindingKind
+
 GATEWAY = "gateway"
 """The sensor of an Outage that means all of them."""
 
@@ -31,6 +33,15 @@ class SignKind(StrEnum):
 
 ROOMS = ("bedroom", "bathroom", "kitchen", "living", "hall", "other")
 """Classes of rooms; a room that the configuration calls otherwise belongs to `other`."""
+
+ROOM_CLASS = {
+    "bathroom": ("bath", "toilet", "wc", "shower", "washroom"),
+    "bedroom": ("bed", "sleep"),
+    "kitchen": ("kitchen", "pantry", "dining"),
+    "living": ("living", "lounge", "sitting"),
+    "hall": ("hall", "entrance", "entry", "corridor", "stairs", "landing"),
+}
+"""What the name of a room holds -> its class, the first that fits."""
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -69,3 +80,27 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 Input = Sign | Outage | Away | Tick
+
+
+class Concern(msgspec.Struct, frozen=True):
+    """What a detector of routine concluded: a Finding of the home, once the shell has stamped it. `score`: 0..1."""
+
+    kind: FindingKind
+    at_s: float
+    score: float
+    words: str
+    evidence: dict[str, float] = {}
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How far routine is watched from now on: no alarm, told to the carer. `reasons`: for people, none when full."""
+
+    at_s: float
+    reduced: bool
+    reasons: tuple[str, ...]
+
+
+def room_class(name: str) -> str:
+    """Class of a room by its English name: one of ROOMS."""
+    plain = name.lower()
+    return next((kind for kind, parts in ROOM_CLASS.items() if any(part in plain for part in parts)), "other")

@@ -17,6 +17,7 @@ class FindingKind(StrEnum):
     GAS = "gas"
     WATER = "water"
     INACTIVITY = "inactivity"
+    NOT_RETURNED = "not_returned"  # went out and is long overdue
     TEST = "test"
 
 
@@ -44,6 +45,7 @@ CODES_OF: dict[FindingKind, Codes] = {
     FindingKind.GAS: Codes(6, "027", None),
     FindingKind.WATER: Codes(5, "047", None),
     FindingKind.INACTIVITY: Codes(11, "043", None),
+    FindingKind.NOT_RETURNED: Codes(11, "043", None),
     FindingKind.TEST: Codes(None, "058", None),
 }
 

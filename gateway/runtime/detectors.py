@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gateway.config import Detect
-from gateway.detect import cover, evidence, falls, inactivity, life_signs, supervision, triggers, vitals
+from gateway.detect import cover, evidence, falls, life_signs, silence, supervision, triggers, vitals
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.event import EventType, Lane
 from gateway.model.evidence import Evidence
@@ -54,7 +54,7 @@ class Detectors:
         self._triggers = triggers.State()
         self._falls: dict[str, falls.State] = {}
         self._evidence: dict[str, evidence.State] = {}  # of each wearer
-        self._inactivity = inactivity.State()
+        self._inactivity = silence.State()
         self._signs = life_signs.State()
         self._vitals = vitals.State()
         self._supervision: supervision.State = {}
@@ -68,7 +68,7 @@ class Detectors:
     def restore(self, saved: bytes) -> None:
         """Take up what saved() said before the restart; what cannot be read is left out, as on the first day."""
         try:
-            self._inactivity = msgspec.json.decode(saved, type=inactivity.State)
+            self._inactivity = msgspec.json.decode(saved, type=silence.State)
         except msgspec.MsgspecError as error:
             self._fault("inactivity", error)
 
@@ -155,14 +155,14 @@ class Detectors:
     def _look_signs(self, reading: Reading, outcome: Outcome) -> None:
         self._signs, sign = life_signs.step(self._signs, reading)
         if sign:
-            self._silence(inactivity.SignOfLife(reading.at), outcome)
+            self._silence(silence.SignOfLife(reading.at), outcome)
 
     def _look_vitals(self, reading: Reading, outcome: Outcome) -> None:
         self._vitals, summaries = vitals.step(self._vitals, reading, self._settings.vitals_period_s)
         _summarised(summaries, outcome)
 
     def _tick_inactivity(self, now: Stamp, outcome: Outcome) -> None:
-        self._silence(inactivity.Tick(now), outcome)
+        self._silence(silence.Tick(now), outcome)
 
     def _tick_vitals(self, now: Stamp, outcome: Outcome) -> None:
         self._vitals, summaries = vitals.tick(self._vitals, now, self._settings.vitals_period_s)
@@ -183,9 +183,9 @@ class Detectors:
         self._cover, changed = cover.step(self._cover, self._watchers(), statuses, now.mono_s)
         outcome.drafts += [Draft(EventType.COVER_CHANGED, Lane.EVENT, "gateway", now, one.data()) for one in changed]
 
-    def _silence(self, happened: inactivity.Input, outcome: Outcome) -> None:
+    def _silence(self, happened: silence.Input, outcome: Outcome) -> None:
         limit_s = self._settings.inactivity_h * 3600
-        self._inactivity, found = inactivity.step(self._inactivity, happened, limit_s)
+        self._inactivity, found = silence.step(self._inactivity, happened, limit_s)
         outcome.findings += found
 
 

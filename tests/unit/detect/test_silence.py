@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.detect.inactivity import HOME, Input, SignOfLife, State, Tick, step
+from gateway.detect.silence import HOME, Input, SignOfLife, State, Tick, step
 from gateway.model.finding import Finding, FindingKind
 from tests.unit.detect.stamps import at
 
