@@ -62,6 +62,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     from gateway.cli import config, devices, falls, outbox, replay, status, tail, test
     from gateway.cli import host as host_verb
     from gateway.cli import run as run_verb
+    from gateway.cli.homes.replay import home
 
     app = typer.Typer(name="anju", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -84,6 +85,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     app.command("outbox")(outbox.outbox)
     app.add_typer(falls.falls, name="falls")
     app.add_typer(config.commands(catalogue), name="config")
+    replay.replay.command("home")(home)
     app.add_typer(replay.replay, name="replay")
     app.command("run")(run_verb.command(run))
     app.command("host")(host_verb.command(host))
