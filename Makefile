@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+DATA ?= ../shared/data/falls
 
-.PHONY: help demo test nightly check bench lock clean
+.PHONY: help demo test nightly check bench train-falls lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--scenario tour --json" for the unattended tour
 	@sh .ci/need --no-sudo dbus-daemon=dbus-daemon || \
@@ -34,11 +35,14 @@ bench: $(VENV)/.dev ## Measure the outbox beside its floors in the same run; ARG
 	@sh .ci/need mosquitto=mosquitto
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+train-falls: $(VENV)/.dev ## Learn falls anew: DATA=folder with the recordings; writes the model file and its card
+	@$(BIN)/python -m gateway.training.falls $(DATA)
+
 lock: $(VENV)/.dev ## Choose new versions of every dependency
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --extra zigbee --extra bench --group build -o locks/demo.txt
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --extra zigbee --extra bench --group dev -o locks/dev.txt
+	  pyproject.toml --extra zigbee --extra bench --extra train --group dev -o locks/dev.txt
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

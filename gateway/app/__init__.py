@@ -1,6 +1,7 @@
 """Floor 6, the composition root: the only package that knows every floor. Daemon, driver host and command line."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Entry point of `anju`."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy would start a thread a core, and nothing here needs them
     from gateway.cli.main import build  # here, so that each process imports what it runs and no more
 
     build(run=_run, host=_host, catalogue=_catalogue)()

@@ -12,6 +12,7 @@ from typing import Any
 from gateway import __version__
 from gateway.app.settings import cut, fall_watchers, rules
 from gateway.config import Config
+from gateway.detect.falls import BadModel, Forest
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.light import LightPattern
 from gateway.model.time import ClockQuality
@@ -20,6 +21,7 @@ from gateway.ops.notify import notify
 from gateway.ops.status import Fault
 from gateway.ops.tail import Fact, Tail
 from gateway.ops.watchdog import feed
+from gateway.runtime import fall_model
 from gateway.runtime.chronicle import Chronicle
 from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors, Draft
@@ -57,7 +59,9 @@ class Daemon:
                              on_received=lambda ids: self.pipeline.received(ids),
                              on_command=lambda command: self.pipeline.obey(command), boots=self.chronicle.boots)
         outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()))
-        detectors = Detectors(config.detect, self._detector_failed, lambda: fall_watchers(self.fleet.config, registry))
+        self.forest = self._forest()
+        detectors = Detectors(config.detect, self.forest, self._detector_failed,
+                              lambda: fall_watchers(self.fleet.config, registry, wrists=self.forest is not None))
         self.pipeline = Pipeline(self.clock, store, detectors, rules(config), outlets, lambda: self.fleet.statuses(),
                                  self.chronicle.save)
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)
@@ -116,6 +120,16 @@ class Daemon:
         now = self.clock.stamp()
         wall_s = None if now.quality is ClockQuality.UNSET else now.wall_s
         self.tail.tell(Fact(wall_s, what, subject, text, data))
+
+    def _forest(self) -> Forest | None:
+        """The fall model; without it the gateway goes on, and says that it does not watch wrists."""
+        try:
+            return fall_model.load()
+        except BadModel as error:
+            reason, _, cure = str(error).partition(": ")
+            self.detector_faults["falls"] = {"what": "detector falls", "reason": reason, "cure": cure}
+            self.problems = [*self.problems, f"falls: {error}"]
+            return None
 
     def _detector_failed(self, name: str, error: Exception) -> None:
         fault = {"what": f"detector {name}", "reason": f"{type(error).__name__}: {error}",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from gateway.alarm.rules import Rules
+from gateway.alarm.rules import ROUTINE, Rules
 from gateway.config import Config, ConfigError, read, revisions, salvage
 from gateway.detect.cover import Watcher
-from gateway.model.finding import FindingKind
+from gateway.model.finding import FallSource, FindingKind
 from gateway.runtime.registry import Registry
 from gateway.store import Limits
 
@@ -21,15 +21,16 @@ def rules(config: Config) -> Rules:
     """The alarm floor's rules from the configuration."""
     detect = config.detect
     cancel_s = {FindingKind.SOS: detect.cancel_sos_s, FindingKind.FALL: detect.cancel_fall_s,
-                FindingKind.INACTIVITY: detect.cancel_inactivity_s, FindingKind.TEST: detect.cancel_sos_s}
+                FindingKind.TEST: detect.cancel_sos_s, **dict.fromkeys(ROUTINE, detect.cancel_inactivity_s)}
     return Rules(cancel_s, {name: device.room for name, device in config.devices.items() if device.room},
                  {name: device.wearer for name, device in config.devices.items() if device.wearer})
 
 
-def fall_watchers(config: Config, registry: Registry) -> dict[str, Watcher]:
-    """The configured devices that watch over falls, by name."""
+def fall_watchers(config: Config, registry: Registry, *, wrists: bool) -> dict[str, Watcher]:
+    """The configured devices that watch over falls, by name; those worn at the wrist only where `wrists`."""
     by = {name: registry.drivers[device.driver].falls for name, device in config.devices.items()}
-    return {name: Watcher(source, config.devices[name].wearer) for name, source in by.items() if source is not None}
+    return {name: Watcher(source, config.devices[name].wearer) for name, source in by.items()
+            if source is not None and (wrists or source is not FallSource.WRIST)}
 
 
 def limits(config: Config) -> Limits:

@@ -14,7 +14,7 @@ from gateway.detect import cover, evidence, falls, life_signs, silence, supervis
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.event import EventType, Lane
 from gateway.model.evidence import Evidence
-from gateway.model.finding import FallSource, Finding
+from gateway.model.finding import Finding
 from gateway.model.reading import Accel, Binary, BinaryKind, Reading
 from gateway.model.time import Stamp
 
@@ -46,11 +46,14 @@ class Outcome(msgspec.Struct):
 
 
 class Detectors:
-    """One home's detectors. `fault(detector, error)` hears of each that failed; `watchers` tells who watches falls."""
+    """One home's detectors. `fault(detector, error)` hears of each that failed; `watchers` tells who watches falls.
 
-    def __init__(self, settings: Detect, fault: Callable[[str, Exception], None],
+    `forest`: the model for falls at the wrist; without one wrists are not watched.
+    """
+
+    def __init__(self, settings: Detect, forest: falls.Forest | None, fault: Callable[[str, Exception], None],
                  watchers: Callable[[], Mapping[str, cover.Watcher]] = dict) -> None:
-        self._settings, self._fault, self._watchers = settings, fault, watchers
+        self._settings, self._forest, self._fault, self._watchers = settings, forest, fault, watchers
         self._triggers = triggers.State()
         self._falls: dict[str, falls.State] = {}
         self._evidence: dict[str, evidence.State] = {}  # of each wearer
@@ -86,6 +89,7 @@ class Detectors:
         """Let time pass."""
         outcome = Outcome()
         self._guarded("evidence", self._tick_evidence, now, outcome)
+        self._guarded("falls", self._tick_falls, now, outcome)
         self._guarded("inactivity", self._tick_inactivity, now, outcome)
         self._guarded("vitals", self._tick_vitals, now, outcome)
         known = tuple(statuses)
@@ -96,7 +100,6 @@ class Detectors:
     def covers(self, now_mono_s: float) -> list[cover.Cover]:
         """Who watches over falls this moment, for each wearer."""
         return cover.now(self._cover, self._watchers(), now_mono_s)
-
 
     def fell(self, finding: Finding, alarm: str, id_: str) -> Evidence | None:
         """Note a fall and the alarm that it raised or repeated; return the evidence that is awaited from now on.
@@ -123,10 +126,16 @@ class Detectors:
         outcome.findings += found
 
     def _look_falls(self, reading: Reading, outcome: Outcome) -> None:
-        if isinstance(reading.value, Accel):
+        if isinstance(reading.value, Accel) and self._forest is not None:
             state = self._falls.get(reading.device, falls.State())
-            self._falls[reading.device], found = falls.step(state, reading.device, reading.at, reading.value)
-            outcome.findings += [msgspec.structs.replace(finding, source=FallSource.WRIST) for finding in found]
+            self._falls[reading.device], found = falls.step(
+                state, reading.device, reading.at, reading.value, self._forest)
+            outcome.findings += found
+
+    def _tick_falls(self, now: Stamp, outcome: Outcome) -> None:
+        for device, state in self._falls.items():
+            self._falls[device], found = falls.tick(state, device, now)
+            outcome.findings += found
 
     def _look_evidence(self, reading: Reading, outcome: Outcome) -> None:
         """Before `falls`: a finding counts back from the newest sample."""

@@ -12,7 +12,7 @@ PLANTED = {
     "The gateway knows no driver and no bench": ("gateway/voice/voice.py", "import drivers.testkit"),
     "Drivers know the model and the contract only": ("drivers/devices/ias.py", "import gateway.store"),
     "The bench is independent of what it tests": ("hil/cloud/city.py", "import gateway.model.event"),
-    "Floors 0-2 are pure": ("gateway/detect/falls.py", "import subprocess"),
+    "Floors 0-2 are pure": ("gateway/detect/falls/wrist.py", "import subprocess"),
     "Bluetooth is imported by its bus alone": ("drivers/devices/polar.py", "import bleak"),
     "Zigbee (GPL) is imported by its bus alone": ("drivers/bus/modbus.py", "import zigpy"),
     "Serial lines are imported by their bus alone": ("drivers/bus/gpio.py", "import serial"),

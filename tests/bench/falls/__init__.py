@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.util import find_spec
 
-from tests.bench.falls import recordings
+from gateway.training.falls import recordings
 from tests.bench.lab import Benchmark, Lab
 from tests.bench.result import Row
 

@@ -7,10 +7,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
+from gateway.training.falls.recordings import FILES, Trial, clipped, load
+from gateway.training.falls.score import Alarm, Tally, Verdict, byar, judge, split, tally, wilson
 from tests.bench.falls import product
-from tests.bench.falls.recordings import FILES, Trial, clipped, load
 from tests.bench.falls.rivals import RIVALS
-from tests.bench.falls.score import Alarm, Tally, Verdict, byar, judge, split, tally, wilson
 from tests.bench.lab import Lab
 from tests.bench.result import Row
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from gateway.model.reading import Accel
+from gateway.training.falls.recordings import Trial, at_rate, load
+from gateway.training.falls.score import judge
 from tests.bench.falls import product
-from tests.bench.falls.recordings import Trial, at_rate, load
-from tests.bench.falls.score import judge
 from tests.bench.lab import Lab, interleaved
 from tests.bench.result import Row, at_least, at_most, compared, measured
 

@@ -6,21 +6,22 @@ subject, `step` what the daemon does with a block.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from gateway.cli import replay
 from gateway.detect import falls
+from gateway.detect.falls.recording import BLOCK_S, judged
 from gateway.model.finding import Finding
 from gateway.model.reading import Accel
 from gateway.model.time import ClockQuality, Stamp
-from tests.bench.falls.recordings import Trial
-from tests.bench.falls.score import Alarm
+from gateway.runtime import fall_model
+from gateway.training.falls import examples, validate
+from gateway.training.falls.recordings import Trial
+from gateway.training.falls.score import Alarm
 
-TRAINING = "gateway.training"
-BLOCK_S = replay.BLOCK_S
-HIGH_SCORE = 0.8  # a finding that nobody would doubt
+FOREST = fall_model.load()
+HIGH_SCORE = FOREST.high  # a finding that is told at once
 
 State = falls.State
 
@@ -36,23 +37,28 @@ class Found:
 
 def found(acc_mg: Any, rate_hz: float) -> list[Alarm]:
     """(impact, when it was told) of each fall in one recording, int16 [n, 3], in seconds."""
-    return list(replay.found(acc_mg.astype("<i2").tobytes(), rate_hz))
+    return [(impact_s, told_s) for impact_s, told_s, _ in judged(acc_mg, rate_hz, FOREST)]
 
 
 def cross_validated(trials: Sequence[Trial], heard: Sequence[Trial]) -> list[list[Alarm]] | None:
-    """Alarms in each trial as `heard` by a model that learned from `trials` of other subjects; None without training.
+    """Alarms in each trial as `heard` by a model that learned from `trials` of other subjects; None without LightGBM.
 
     `heard`: the trials in the same order, as the bracelet told them (clipped, at another rate).
     """
-    if find_spec(TRAINING) is None:
+    if find_spec("lightgbm") is None:
         return None
-    alarms: list[list[Alarm]] = import_module(f"{TRAINING}.falls").cross_validated(trials, heard)
-    return alarms
+    return validate.cross_validated(trials, heard, learned(tuple(trials)))
+
+
+@cache
+def learned(trials: tuple[Trial, ...]) -> examples.Examples:
+    """The examples of these trials, made once."""
+    return examples.examples(trials)
 
 
 def step(state: State, block: Accel, at: Stamp) -> tuple[State, tuple[Finding, ...]]:
     """Take one block, as the daemon does."""
-    return falls.step(state, "bracelet", at, block)
+    return falls.step(state, "bracelet", at, block, FOREST)
 
 
 def stream(blocks: Iterator[Accel]) -> Iterator[Found]:

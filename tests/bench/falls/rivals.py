@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from gateway.training.falls.score import Alarm
 from tests.bench.falls import before
-from tests.bench.falls.score import Alarm
 
 Detector = Callable[[Any, float], list[Alarm]]
 APART_S = 1.0  # crossings of a threshold that are no further apart are one event: none of the papers counts samples

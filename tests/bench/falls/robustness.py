@@ -4,10 +4,10 @@ The recordings have some 20 samples a second and end at +-8 g. A higher rate is 
 not what a quicker sensor would see; +-16 g is the same as +-8 g.
 """
 
+from gateway.training.falls.recordings import at_rate, clipped, load
+from gateway.training.falls.score import tally
 from tests.bench.falls import product
 from tests.bench.falls.accuracy import SEEN, rows, verdicts
-from tests.bench.falls.recordings import at_rate, clipped, load
-from tests.bench.falls.score import tally
 from tests.bench.lab import Lab
 from tests.bench.result import Row
 

@@ -6,10 +6,10 @@ import pytest
 
 np = pytest.importorskip("numpy", reason="recordings are numpy files: install the extra `bench`")
 
+from gateway.training.falls.recordings import Trial, at_rate, clipped  # noqa: E402
+from gateway.training.falls.score import Tally, Verdict  # noqa: E402
 from tests.bench import falls  # noqa: E402
 from tests.bench.falls import accuracy, recordings  # noqa: E402
-from tests.bench.falls.recordings import Trial, at_rate, clipped  # noqa: E402
-from tests.bench.falls.score import Tally, Verdict  # noqa: E402
 from tests.bench.falls.tables import crosstab  # noqa: E402
 
 TALLY = Tally(falls=20, found=18, lived=50, clean=49, false=2, hours=4.0, false_before_fall=1, delays_s=(2.0, 3.0, 4.0))

@@ -7,9 +7,9 @@ import pytest
 
 np = pytest.importorskip("numpy", reason="the rivals are written in numpy: install the extra `bench`")
 
-from tests.bench.falls import recordings  # noqa: E402
+from gateway.training.falls import recordings  # noqa: E402
+from gateway.training.falls.score import judge, tally  # noqa: E402
 from tests.bench.falls.rivals import RIVALS, bourke_2007, high_pass, kangas_2008, khojasteh_2018  # noqa: E402
-from tests.bench.falls.score import judge, tally  # noqa: E402
 from tests.unit.detect.wrist import HANGING, LYING, Wrist  # noqa: E402
 
 before = RIVALS["Anju's thresholds before"]

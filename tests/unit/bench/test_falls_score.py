@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bench.falls.recordings import Trial
-from tests.bench.falls.score import byar, judge, split, tally, wilson
+from gateway.training.falls.recordings import Trial
+from gateway.training.falls.score import byar, judge, split, tally, wilson
 
 np = pytest.importorskip("numpy", reason="recordings are numpy files: install the extra `bench`")
 

@@ -1,8 +1,7 @@
 """How findings on labelled trials are scored: each trial gets a verdict, any set of verdicts a tally.
 
 Rules
- 1. A fall is found if a finding's impact lies in the annotated fall, `EARLY_S` before to `LATE_S` after; without an
-    annotation within `MATCH_S` of the largest |a| as recorded (not as clipped). The first such finding gives the delay.
+ 1. A fall is found if a finding's impact lies in the trial's window (Trial.window_s). The first such gives the delay.
  2. In a trial with a fall a finding before that window is false; what comes after it is not judged.
  3. In a trial without a fall every finding is false. An impact within `REFRACTORY_S` after one that was counted is the
     same alarm. Specificity is the share of such trials without any.
@@ -14,9 +13,9 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tests.bench.falls.recordings import Trial
+from gateway.training.falls.recordings import Trial
 
-EARLY_S, LATE_S, MATCH_S, REFRACTORY_S = 0.5, 1.0, 1.6, 10.0
+REFRACTORY_S = 10.0
 Z95 = statistics.NormalDist().inv_cdf(0.975)
 
 Alarm = tuple[float, float]
@@ -66,7 +65,7 @@ def judge(trial: Trial, alarms: Iterable[Alarm]) -> Verdict:
     alarms = sorted(alarms)
     if not trial.is_fall:
         return Verdict(trial, None, _counted(impact_s for impact_s, _ in alarms))
-    low_s, high_s = _window_s(trial)
+    low_s, high_s = trial.window_s()
     delays_s = [raised_s - impact_s for impact_s, raised_s in alarms if low_s <= impact_s <= high_s]
     return Verdict(trial, delays_s[0] if delays_s else None, sum(impact_s < low_s for impact_s, _ in alarms))
 
@@ -105,14 +104,6 @@ def byar(count: int) -> tuple[float, float]:
         return of * (1 - 1 / (9 * of) + z / (3 * math.sqrt(of))) ** 3
 
     return limit(count, -Z95) if count else 0.0, limit(count + 1, Z95)
-
-
-def _window_s(trial: Trial) -> tuple[float, float]:
-    if trial.fall_s is not None:
-        return trial.fall_s[0] - EARLY_S, trial.fall_s[1] + LATE_S
-    squares = (trial.acc_mg.astype(float) ** 2).sum(axis=1)
-    peak_s = float(squares.argmax()) / trial.rate_hz
-    return peak_s - MATCH_S, peak_s + MATCH_S
 
 
 def _counted(impacts_s: Iterable[float]) -> int:

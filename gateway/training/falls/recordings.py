@@ -18,6 +18,7 @@ from typing import Any
 
 SHARED = Path(os.environ.get("ANJU_SHARED", Path(__file__).parents[4] / "shared"))
 FOLDER = SHARED / "data" / "falls"
+EARLY_S, LATE_S, MATCH_S = 0.5, 1.0, 1.6
 FILES = {"UMAFall": "umafall_dev.npz", "WISDM": "wisdm_watch_dev.npz"}
 ACTIVITIES = dict(zip("ABCDEFGHIJKLMOPQRS", (
     "walking", "jogging", "stairs", "sitting", "standing", "typing", "brushing teeth", "eating soup", "eating chips",
@@ -26,7 +27,7 @@ ACTIVITIES = dict(zip("ABCDEFGHIJKLMOPQRS", (
 """WISDM's letters (activity_key.txt of the set)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Trial:
     """One recording. `acc_mg`: int16 [n, 3]; `fall_s`: begin and end of the fall, where somebody annotated it."""
 
@@ -42,21 +43,28 @@ class Trial:
     def duration_s(self) -> float:
         return len(self.acc_mg) / self.rate_hz
 
+    def window_s(self) -> tuple[float, float]:
+        """Where the impact of a fall lies: in what was annotated, or near the largest |a| as recorded, in seconds."""
+        if self.fall_s is not None:
+            return self.fall_s[0] - EARLY_S, self.fall_s[1] + LATE_S
+        peak_s = float((self.acc_mg.astype(float) ** 2).sum(axis=1).argmax()) / self.rate_hz
+        return peak_s - MATCH_S, peak_s + MATCH_S
 
-def missing() -> str | None:
+
+def missing(folder: Path = FOLDER) -> str | None:
     """Say what is missing and how to get it; None where the recordings are there."""
-    if all((FOLDER / name).is_file() for name in FILES.values()):
+    if all((folder / name).is_file() for name in FILES.values()):
         return None
-    return (f"no recordings in {FOLDER}: get UMAFall (figshare 4214283, the wrist's accelerometer) and WISDM (UCI "
+    return (f"no recordings in {folder}: get UMAFall (figshare 4214283, the wrist's accelerometer) and WISDM (UCI "
             f"repository 507, the watch's), store them as {' and '.join(FILES.values())} with the arrays that the head "
-            "of tests/bench/falls/recordings.py lists, and set ANJU_SHARED to the folder that holds data/falls")
+            "of gateway/training/falls/recordings.py lists, and set ANJU_SHARED to the folder that holds data/falls")
 
 
-def load(name: str, every: int = 1) -> list[Trial]:
+def load(name: str, every: int = 1, folder: Path = FOLDER) -> list[Trial]:
     """Return every n-th trial of a set. Raises OSError where the file is not there."""
     import numpy as np
 
-    with np.load(FOLDER / FILES[name]) as file:
+    with np.load(folder / FILES[name]) as file:
         column = {key: file[key] for key in file.files}
     return [_trial(column, place) for place in range(0, len(column["fs"]), every)]
 
