@@ -4,13 +4,17 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gateway.detect.routines import URGENCY
 from gateway.model.finding import FindingKind
+
+ROUTINE = tuple(kind for kind in FindingKind if kind in URGENCY)
+"""The kinds of the detectors of routine: their resident may be slow to get to a button."""
 
 CANCEL_S: dict[FindingKind, float] = {
     FindingKind.SOS: 10.0,
     FindingKind.FALL: 20.0,
-    FindingKind.INACTIVITY: 120.0,
     FindingKind.TEST: 10.0,
+    **dict.fromkeys(ROUTINE, 120.0),
 }
 """In which time "I am fine" ends an alarm; PERS practice (Medical Guardian, ADT) for SOS and fall."""
 

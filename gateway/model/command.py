@@ -9,6 +9,7 @@ class Verb(StrEnum):
     """The commands that this version understands."""
 
     CLOSE_ALARM = "close_alarm"  # target: the alarm's id
+    AWAY_UNTIL = "away_until"  # target: local date and time, ISO 8601; empty: somebody is at home again
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

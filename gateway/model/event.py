@@ -28,6 +28,8 @@ class EventType:
     SENSOR_CHANGED = "anju.sensor.changed"
     DEVICE_STATE = "anju.device.state"
     COVER_CHANGED = "anju.cover.changed"  # who watches over falls, and who does not
+    ROUTINE_NOTICED = "anju.routine.noticed"  # a change of habits that is no alarm
+    ROUTINE_COVER = "anju.routine.cover"  # how far the routine is watched
     GATEWAY_STARTED = "anju.gateway.started"
     GATEWAY_FAULT = "anju.gateway.fault"
     COMMAND_RESULT = "anju.command.result"

@@ -18,6 +18,11 @@ class FindingKind(StrEnum):
     WATER = "water"
     INACTIVITY = "inactivity"
     NOT_RETURNED = "not_returned"  # went out and is long overdue
+    NOT_UP = "not_up"  # no sign by the usual time of rising
+    NIGHT_EXIT = "night_exit"  # went out at night and has not come back
+    BATHROOM_OVERSTAY = "bathroom_overstay"
+    BED_EXIT = "bed_exit_no_return"  # left the bed at night, and is neither back nor seen elsewhere
+    LEFT_ON = "left_on"  # a stove or an iron, with nobody in its room
     TEST = "test"
 
 
@@ -33,7 +38,7 @@ class Codes(msgspec.Struct, frozen=True):
     """Event codes of the field, None where a vocabulary has no word (sources: docs/protocol.md, Vocabularies)."""
 
     ieee_11073_10471: int | None
-    now_ip: str
+    now_ip: str | None
     scaip: str | None
 
 
@@ -46,6 +51,11 @@ CODES_OF: dict[FindingKind, Codes] = {
     FindingKind.WATER: Codes(5, "047", None),
     FindingKind.INACTIVITY: Codes(11, "043", None),
     FindingKind.NOT_RETURNED: Codes(11, "043", None),
+    FindingKind.NOT_UP: Codes(11, "043", None),
+    FindingKind.NIGHT_EXIT: Codes(8, "013", None),
+    FindingKind.BATHROOM_OVERSTAY: Codes(11, "043", None),
+    FindingKind.BED_EXIT: Codes(11, "043", None),
+    FindingKind.LEFT_ON: Codes(12, None, None),
     FindingKind.TEST: Codes(None, "058", None),
 }
 

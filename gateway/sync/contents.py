@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 
 from gateway.detect.cover import Cover
+from gateway.detect.routines import NoticeKind
 from gateway.model.alarm import AlarmState, Source
 from gateway.model.command import CommandResult
 from gateway.model.device import DeviceState
@@ -79,6 +80,21 @@ class DeviceContents(msgspec.Struct, frozen=True):
     cure: str
 
 
+class NoticedContents(msgspec.Struct, frozen=True):
+    """A change in the resident's day that is no alarm: ask in days, not minutes."""
+
+    kind: NoticeKind
+    words: Annotated[str, _about("For people, in English.")]
+    evidence: Annotated[dict[str, float], _about("What the rule saw; the unit is the end of each name.")]
+
+
+class RoutineCoverContents(msgspec.Struct, frozen=True):
+    """How far the resident's routine is watched from now on."""
+
+    reduced: Annotated[bool, _about("Less is noticed, or later: `reasons` say why.")]
+    reasons: Annotated[tuple[str, ...], _about("For people, in English; none where all is watched.")]
+
+
 class StartedContents(msgspec.Struct, frozen=True):
     """The gateway's service has started."""
 
@@ -127,6 +143,8 @@ CONTENTS: dict[str, type[msgspec.Struct]] = {
     EventType.SENSOR_CHANGED: SensorContents,
     EventType.DEVICE_STATE: DeviceContents,
     EventType.COVER_CHANGED: Cover,
+    EventType.ROUTINE_NOTICED: NoticedContents,
+    EventType.ROUTINE_COVER: RoutineCoverContents,
     EventType.GATEWAY_STARTED: StartedContents,
     EventType.GATEWAY_FAULT: FaultContents,
     EventType.COMMAND_RESULT: CommandResult,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from gateway.alarm import Append, CancelPressed, Closed, Effect, Input, Raised, Received, Say, Sent, Tick, decide
 from gateway.alarm.life import awaited
 from gateway.alarm.repeats import PAUSE_MAX_S
+from gateway.alarm.rules import ROUTINE
 from gateway.model.alarm import OPEN, Alarm, AlarmState
 from gateway.model.event import EventType, Lane
 from gateway.model.finding import Finding, FindingKind
@@ -175,5 +176,4 @@ def test_event_ids_are_unique_and_in_the_alarm_lane_and_count_without_a_gap(stor
 def test_only_kinds_with_a_window_are_ever_cancelled(story):
     for append in Record(story).appends():
         if append.alarm.state is AlarmState.CANCELLED:
-            assert append.alarm.finding.kind in {
-                FindingKind.SOS, FindingKind.FALL, FindingKind.INACTIVITY, FindingKind.TEST}
+            assert append.alarm.finding.kind in {FindingKind.SOS, FindingKind.FALL, FindingKind.TEST, *ROUTINE}

@@ -55,6 +55,8 @@ def samples() -> list[Event]:
     told += [Event(name, name, Lane.EVENT, "gateway", NOW, content) for name, content in (
         (EventType.DEVICE_STATE, DEVICE), (EventType.GATEWAY_FAULT, fault), (EventType.COMMAND_RESULT, result),
         (EventType.VITALS_SUMMARY, VITALS),
+        (EventType.ROUTINE_NOTICED, {"kind": "rhythm_drift", "words": "rising has changed", "evidence": {"now_h": 9.5}}),
+        (EventType.ROUTINE_COVER, {"reduced": True, "reasons": ["an animal moves here"]}),
         (EventType.OUTBOX_GAP, {"events": 7, "reason": "the outbox is full", "cure": "restore the link"}),
         (EventType.GATEWAY_STARTED, {"version": "1", "devices": ["pendant"], "epoch": "e"}))]
     return [*told, event(), alarm_evidence.told(EVIDENCE)]
@@ -161,5 +163,5 @@ def test_the_codes_of_the_protocol_are_those_of_the_code() -> None:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| `") and cells[0] != "`kind`":
             ieee = int(cells[1]) if cells[1] else None
-            told[FindingKind(cells[0].strip("`"))] = Codes(ieee, cells[2], cells[3] or None)
+            told[FindingKind(cells[0].strip("`"))] = Codes(ieee, cells[2] or None, cells[3] or None)
     assert told == CODES_OF
