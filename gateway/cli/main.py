@@ -59,7 +59,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     """Every verb."""
     import typer
 
-    from gateway.cli import config, devices, falls, outbox, replay, status, tail, test
+    from gateway.cli import config, devices, falls, outbox, replay, routine, status, tail, test
     from gateway.cli import host as host_verb
     from gateway.cli import run as run_verb
     from gateway.cli.homes.replay import home
@@ -84,6 +84,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     app.command("tail")(tail.tail)
     app.command("outbox")(outbox.outbox)
     app.add_typer(falls.falls, name="falls")
+    app.add_typer(routine.routine, name="routine")
     app.add_typer(config.commands(catalogue), name="config")
     replay.replay.command("home")(home)
     app.add_typer(replay.replay, name="replay")

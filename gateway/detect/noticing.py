@@ -12,8 +12,13 @@ import statistics
 
 import msgspec
 
+from gateway.detect import inactivity
+from gateway.detect.home import Input
+
 DAYS, HOURS = 28, 24
 UNKNOWN, NEVER = 0xFFFF, 0xFFFE
+HORIZON_S = 48 * 3600.0
+"""What would not be told within it counts as never."""
 _HOUR_S, _MINUTE_S = 3600.0, 60.0
 _SIZE = DAYS * HOURS
 
@@ -32,6 +37,14 @@ class Hour(msgspec.Struct, frozen=True):
     days: int
     median_s: float | None
     worst_s: float | None
+
+
+def step(state: State, happened: Input, gaps: inactivity.State, settings: inactivity.Settings) -> State:
+    """Once an hour, ask what the detector of inactivity would do from now on; `gaps`: its state after this input."""
+    if happened.local_s is None or not due(state, happened.local_s):
+        return state
+    wait_s = inactivity.notice(gaps, happened.at_s, happened.local_s, HORIZON_S, settings)
+    return note(state, happened.local_s, math.inf if wait_s is None else wait_s)
 
 
 def due(state: State, local_s: float) -> bool:

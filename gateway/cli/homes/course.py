@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from gateway.detect.home import Concern, Coverage, Input, Sign, Tick
+from gateway.detect.routines import URGENCY, Notice, Urgency
 
 TICK_S = 60.0
 REDUCED, RESTORED = "cover_reduced", "cover_restored"
 
 Known = TypeVar("Known")
-Step = Callable[[Known, Input], tuple[Known, Sequence[Concern | Coverage]]]
+Told = Concern | Coverage | Notice
+Step = Callable[[Known, Input], tuple[Known, Sequence[Told]]]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Course(Generic[Known]):
                 self.silent.add(found.kind)
 
 
-def replay(course: Course[Known], inputs: Sequence[Input], cases: Sequence[Case], horizon_s: float) -> Iterator[float]:
+def replay(course: Course[Known], inputs: Sequence[Input], cases: Sequence[Case] = (),
+           horizon_s: float = 0.0) -> Iterator[float]:
     """Replay the home with its cases; afterwards `course.found` holds all, by case and time. Yields each moment."""
     waiting, branches = sorted(cases, key=lambda case: case.at_s), []
     for happened in inputs:
@@ -107,8 +110,10 @@ def _branched(course: Course[Known], case: Case, horizon_s: float) -> list[Found
     return course.branch(case, horizon_s)
 
 
-def _found(told: Concern | Coverage, case: str, since_s: float | None) -> Found:
+def _found(told: Told, case: str, since_s: float | None) -> Found:
     if isinstance(told, Coverage):
         words = "; ".join(told.reasons) or "everything is watched"
         return Found(case, told.at_s, REDUCED if told.reduced else RESTORED, False, since_s, None, words)
-    return Found(case, told.at_s, told.kind.value, True, since_s, told.score, told.words)
+    urgent = told.kind not in URGENCY or URGENCY[told.kind][0] is Urgency.ALARM  # the gaps are not in it, and are
+    score = told.score if isinstance(told, Concern) else None
+    return Found(case, told.at_s, told.kind.value, urgent, since_s, score, told.words)

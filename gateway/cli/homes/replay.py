@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from gateway.cli.homes.course import Case, Course, Found
     from gateway.cli.homes.recording import Recording
     from gateway.cli.homes.watch import State
+    from gateway.detect import noticing
+    from gateway.detect.home import Input
     from gateway.detect.inactivity import Settings
 
 COLUMNS = ("case", "time", "kind", "urgent", "since", "score", "words")
@@ -58,24 +60,47 @@ def home(
 
 def replayed(recording: "Recording", settings: "Settings", cases: "Sequence[Case]" = (),
              horizon_s: float = 0.0) -> "Course[State]":
-    """Replay a recording; on a terminal, day by day before the eyes of who waits."""
+    """Replay a recording with its cases."""
+    from gateway.cli.homes import course, watch
+
+    going = course.Course(lambda known, happened: watch.step(known, happened, settings), watch.State())
+    _shown(recording, course.replay(going, recording.inputs, cases, horizon_s))
+    return going
+
+
+def noticed(recording: "Recording") -> "noticing.State":
+    """How soon anyone would have noticed, at the end of a recording."""
+    from gateway.cli.homes import course, watch
+    from gateway.detect import inactivity, noticing
+
+    settings, from_s = inactivity.Settings(), recording.inputs[-1].at_s - noticing.DAYS * DAY_S
+
+    def step(known: tuple[watch.State, noticing.State],
+             happened: "Input") -> tuple[tuple[watch.State, noticing.State], "Sequence[course.Told]"]:
+        seen, told = watch.step(known[0], happened, settings)
+        old = happened.at_s < from_s
+        return (seen, known[1] if old else noticing.step(known[1], happened, seen.gaps, settings)), told
+
+    going = course.Course(step, (watch.State(), noticing.State()))
+    _shown(recording, course.replay(going, recording.inputs))
+    return going.known[1]
+
+
+def _shown(recording: "Recording", moments_s: "Iterator[float]") -> None:
+    """Let moments pass; on a terminal, day by day before the eyes of who waits. Says first what is left out."""
     from rich.console import Console
     from rich.progress import Progress
-
-    from gateway.cli.homes import course, watch
 
     stderr = Console(stderr=True)
     for what, count in recording.skipped.items():
         stderr.print(f"left out: {count} events of {what}", style="yellow", highlight=False, soft_wrap=True)
-    going = course.Course(lambda known, happened: watch.step(known, happened, settings), watch.State())
     first_s, last_s = recording.inputs[0].at_s, recording.inputs[-1].at_s
     with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as progress:
         task, days = progress.add_task("days", total=(last_s - first_s) // DAY_S + 1), 0.0
-        for at_s in course.replay(going, recording.inputs, cases, horizon_s):
+        for at_s in moments_s:
             if (at_s - first_s) // DAY_S > days:
                 days = (at_s - first_s) // DAY_S
                 progress.update(task, completed=days)
-    return going
 
 
 def line(found: "Found") -> list[str]:

@@ -39,7 +39,7 @@ class Desk:
             {"devices": [], "needs_restart": []}]}
 
     def verbs(self) -> dict[str, Callable[[dict[str, Any]], AsyncGenerator[Any, None]]]:
-        names = ("status", "devices", "outbox", "falls", "discover", "reload", "test_alarm", "tail")
+        names = ("status", "devices", "outbox", "falls", "routine", "discover", "reload", "test_alarm", "tail")
         return dict.fromkeys(names, self._answer)
 
     async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[Any, None]:
