@@ -1,0 +1,38 @@
+"""Watch: every detector of routine as one state and one step, in the daemon and in a replay alike. Pure."""
+
+import msgspec
+
+from gateway.detect import inactivity, noticing, routines
+from gateway.detect.home import Concern, Coverage, Input
+from gateway.detect.routines import Notice
+
+Told = Concern | Coverage | Notice
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What the configuration decides."""
+
+    gaps: inactivity.Settings = inactivity.Settings()
+    rules: routines.Settings = routines.Settings()
+
+
+class State(msgspec.Struct, frozen=True):
+    """What is known of the home; immutable, so that what would have been can branch off anywhere."""
+
+    gaps: inactivity.State = inactivity.State()
+    rules: routines.State = routines.State()
+    waits: noticing.State = noticing.State()
+    cover: Coverage | None = None  # as last told
+
+
+def step(state: State, happened: Input, settings: Settings) -> tuple[State, tuple[Told, ...]]:
+    """Take one input; return what is known now, and what is to be told."""
+    gaps, told = inactivity.step(state.gaps, happened, settings.gaps)
+    cover = state.cover
+    for one in told:
+        if isinstance(one, Coverage):
+            cover = one
+    human_only = cover is not None and cover.reduced
+    rules, found = routines.step(state.rules, happened, settings.rules, human_only=human_only)
+    waits = noticing.step(state.waits, happened, gaps, settings.gaps)
+    return State(gaps, rules, waits, cover), (*told, *found)
