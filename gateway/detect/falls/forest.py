@@ -76,7 +76,7 @@ def decode(file: bytes, names: tuple[str, ...]) -> Forest:
     try:
         sheet = msgspec.msgpack.decode(file, type=Sheet)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadModel(f"the fall model cannot be read ({error}): install anju again") from error
+        raise BadModel("the fall model is damaged (it cannot be read): install anju again; check the card") from error
     if sheet.digest != _digest(sheet):
         raise BadModel("the fall model is damaged (its checksum differs): install anju again; check the card")
     if sheet.version != VERSION:

@@ -25,7 +25,11 @@ def main() -> int:
     if why:
         print(why, file=sys.stderr)
         return 2
-    train(arguments.data, arguments.model, arguments.card)
+    try:
+        train(arguments.data, arguments.model, arguments.card)
+    except recordings.BadRecordings as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

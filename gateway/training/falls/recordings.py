@@ -11,6 +11,8 @@ offset[i]..offset[i+1]), `fs` (Hz) and, for each trial, `subject`, `group`, `act
 """
 
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +21,17 @@ from typing import Any
 SHARED = Path(os.environ.get("ANJU_SHARED", Path(__file__).parents[4] / "shared"))
 FOLDER = SHARED / "data" / "falls"
 EARLY_S, LATE_S, MATCH_S = 0.5, 1.0, 1.6
+COLUMNS = ("acc_mg", "offset", "fs", "subject", "group", "activity", "is_fall", "fall_start_s", "fall_end_s")
 FILES = {"UMAFall": "umafall_dev.npz", "WISDM": "wisdm_watch_dev.npz"}
 ACTIVITIES = dict(zip("ABCDEFGHIJKLMOPQRS", (
     "walking", "jogging", "stairs", "sitting", "standing", "typing", "brushing teeth", "eating soup", "eating chips",
     "eating pasta", "drinking", "eating a sandwich", "kicking a ball", "catching a ball", "dribbling a ball", "writing",
     "clapping", "folding clothes"), strict=True))
 """WISDM's letters (activity_key.txt of the set)."""
+
+
+class BadRecordings(Exception):
+    """A file of recordings cannot be used; the message ends with the cure."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +68,19 @@ def missing(folder: Path = FOLDER) -> str | None:
 
 
 def load(name: str, every: int = 1, folder: Path = FOLDER) -> list[Trial]:
-    """Return every n-th trial of a set. Raises OSError where the file is not there."""
+    """Return every n-th trial of a set. Raises BadRecordings."""
     import numpy as np
 
-    with np.load(folder / FILES[name]) as file:
-        column = {key: file[key] for key in file.files}
+    path = folder / FILES[name]
+    cure = "store it with the arrays that the head of gateway/training/falls/recordings.py lists"
+    try:
+        with np.load(path) as file:
+            absent = [key for key in COLUMNS if key not in file.files]
+            column = {} if absent else {key: file[key] for key in COLUMNS}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise BadRecordings(f"{path} cannot be used (no npz file, or damaged: {error}): {cure}") from error
+    if absent:
+        raise BadRecordings(f"{path} cannot be used (it has no {', no '.join(absent)}): {cure}")
     return [_trial(column, place) for place in range(0, len(column["fs"]), every)]
 
 

