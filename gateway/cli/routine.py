@@ -86,11 +86,12 @@ def _words(told: dict[str, Any]) -> "Iterator[tuple[str, str]]":
 def _replayed(events: Path, as_json: bool) -> "Sequence[Hour]":
     from gateway.cli import screen
     from gateway.cli.homes.recording import BadRecording, read
-    from gateway.cli.homes.replay import noticed
+    from gateway.cli.homes.replay import replayed
+    from gateway.detect import watch
     from gateway.detect.noticing import by_hour
 
     try:
         recording = read(events)
     except BadRecording as error:
         screen.fail(error.reason, error.cure, 1, as_json=as_json)
-    return by_hour(noticed(recording))
+    return by_hour(replayed(recording, watch.Settings()).known.waits)

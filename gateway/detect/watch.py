@@ -10,10 +10,11 @@ Told = Concern | Coverage | Notice
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What the configuration decides."""
+    """What the configuration decides. `asks`: how soon anyone would notice; a replay that need not know is quicker."""
 
     gaps: inactivity.Settings = inactivity.Settings()
     rules: routines.Settings = routines.Settings()
+    asks: bool = True
 
 
 class State(msgspec.Struct, frozen=True):
@@ -34,5 +35,5 @@ def step(state: State, happened: Input, settings: Settings) -> tuple[State, tupl
             cover = one
     human_only = cover is not None and cover.reduced
     rules, found = routines.step(state.rules, happened, settings.rules, human_only=human_only)
-    waits = noticing.step(state.waits, happened, gaps, settings.gaps)
+    waits = noticing.step(state.waits, happened, gaps, settings.gaps) if settings.asks else state.waits
     return State(gaps, rules, waits, cover), (*told, *found)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from gateway.detect.home import Concern, Coverage, Input, Sign, Tick
-from gateway.detect.routines import URGENCY, Notice, Urgency
+from gateway.detect.routines import URGENCY, Urgency
+from gateway.detect.watch import Told
 
 TICK_S = 60.0
 REDUCED, RESTORED = "cover_reduced", "cover_restored"
 
 Known = TypeVar("Known")
-Told = Concern | Coverage | Notice
 Step = Callable[[Known, Input], tuple[Known, Sequence[Told]]]
 
 

@@ -11,10 +11,7 @@ if TYPE_CHECKING:
 
     from gateway.cli.homes.course import Case, Course, Found
     from gateway.cli.homes.recording import Recording
-    from gateway.cli.homes.watch import State
-    from gateway.detect import noticing
-    from gateway.detect.home import Input
-    from gateway.detect.inactivity import Settings
+    from gateway.detect import watch
 
 COLUMNS = ("case", "time", "kind", "urgent", "since", "score", "words")
 DAY_S = 86400.0
@@ -39,7 +36,7 @@ def home(
     from gateway.cli import screen
     from gateway.cli.homes.cases import cases
     from gateway.cli.homes.recording import BadRecording, read
-    from gateway.detect.inactivity import Settings
+    from gateway.detect import inactivity, routines, watch
 
     if and_then is not None and what_if is None:
         screen.fail("--and-then has no case to belong to", "give the cases with --what-if", 1)
@@ -52,38 +49,23 @@ def home(
     except OSError as error:
         screen.fail(f"{out} cannot be written ({error.strerror})", "give --out a file in a folder of yours", 1)
     with target:
-        course = replayed(recording, Settings(budget_days=budget_days, residents=residents), known, horizon_h * 3600)
+        settings = watch.Settings(inactivity.Settings(budget_days=budget_days, residents=residents),
+                                  routines.Settings(residents=residents), asks=False)
+        course = replayed(recording, settings, known, horizon_h * 3600)
         table = csv.writer(target, lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows(line(found) for found in course.found)
 
 
-def replayed(recording: "Recording", settings: "Settings", cases: "Sequence[Case]" = (),
-             horizon_s: float = 0.0) -> "Course[State]":
+def replayed(recording: "Recording", settings: "watch.Settings", cases: "Sequence[Case]" = (),
+             horizon_s: float = 0.0) -> "Course[watch.State]":
     """Replay a recording with its cases."""
-    from gateway.cli.homes import course, watch
+    from gateway.cli.homes import course
+    from gateway.detect import watch
 
     going = course.Course(lambda known, happened: watch.step(known, happened, settings), watch.State())
     _shown(recording, course.replay(going, recording.inputs, cases, horizon_s))
     return going
-
-
-def noticed(recording: "Recording") -> "noticing.State":
-    """How soon anyone would have noticed, at the end of a recording."""
-    from gateway.cli.homes import course, watch
-    from gateway.detect import inactivity, noticing
-
-    settings, from_s = inactivity.Settings(), recording.inputs[-1].at_s - noticing.DAYS * DAY_S
-
-    def step(known: tuple[watch.State, noticing.State],
-             happened: "Input") -> tuple[tuple[watch.State, noticing.State], "Sequence[course.Told]"]:
-        seen, told = watch.step(known[0], happened, settings)
-        old = happened.at_s < from_s
-        return (seen, known[1] if old else noticing.step(known[1], happened, seen.gaps, settings)), told
-
-    going = course.Course(step, (watch.State(), noticing.State()))
-    _shown(recording, course.replay(going, recording.inputs))
-    return going.known[1]
 
 
 def _shown(recording: "Recording", moments_s: "Iterator[float]") -> None:

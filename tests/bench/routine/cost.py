@@ -8,10 +8,10 @@ import time
 
 import msgspec
 
-from gateway.cli.homes import course, watch
+from gateway.cli.homes import course
 from gateway.cli.homes.recording import read
+from gateway.detect import watch
 from gateway.detect.home import Input
-from gateway.detect.inactivity import Settings
 from tests.bench.lab import Lab
 from tests.bench.result import Row, at_most, measured
 from tests.bench.routine import accuracy, product
@@ -38,9 +38,9 @@ async def steps(lab: Lab) -> list[Row]:
 
 def _lived(home: Home) -> tuple[list[float], int]:
     """Each step's time in a home, in µs, and the most bytes of its state at the end of a day."""
-    settings, took_us, newest_s, largest = Settings(), [], 0.0, 0
+    settings, took_us, newest_s, largest = watch.Settings(), [], 0.0, 0
 
-    def step(known: watch.State, happened: Input) -> tuple[watch.State, tuple[course.Told, ...]]:
+    def step(known: watch.State, happened: Input) -> tuple[watch.State, tuple[watch.Told, ...]]:
         begun = time.perf_counter()
         after = watch.step(known, happened, settings)
         took_us.append((time.perf_counter() - begun) * 1e6)

@@ -30,18 +30,19 @@ def written(path: Path, *lines: str, head: str = HEAD) -> Path:
 
 
 def lived(days: int, seed: int = 1) -> list[str]:
-    """Lines of somebody's days: up at seven, moving about, sometimes out, to bed at eleven."""
+    """Lines of one person's days: up at seven, through the hall from room to room, sometimes out, to bed at eleven."""
     chance, found = random.Random(seed), []
     for day in range(days):
         at_s = MONDAY_S + day * DAY_S + 7 * 3600 + chance.uniform(0, 1800)
         while at_s < MONDAY_S + day * DAY_S + 23 * 3600:
             sensor, room = chance.choice([("m1", "kitchen"), ("m2", "living"), ("m3", "bathroom"), ("m4", "bedroom")])
-            found.append(f"{local(at_s)},{sensor},motion,{room},ON")
+            found += [f"{local(at_s)},m0,motion,hall,ON", f"{local(at_s + 20)},{sensor},motion,{room},ON",
+                      f"{local(at_s + 110)},{sensor},motion,{room},ON"]
             if chance.random() < 0.01:
-                for wait_s, value in ((60, "OPEN"), (72, "CLOSED"), (5400, "OPEN"), (5410, "CLOSED")):
+                for wait_s, value in ((150, "OPEN"), (162, "CLOSED"), (5400, "OPEN"), (5410, "CLOSED")):
                     found.append(f"{local(at_s + wait_s)},front,door,entrance,{value}")
                 at_s += 5500
-            at_s += chance.expovariate(1 / 900) + 30
+            at_s += chance.expovariate(1 / 900) + 180
     return found
 
 

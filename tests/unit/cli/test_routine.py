@@ -74,7 +74,7 @@ def test_the_hours_are_drawn_in_80_columns_and_summed_up(shell: Shell, desk: Des
 
 def test_of_a_recording_it_says_what_stepping_through_it_would(shell: Shell, tmp_path: Path) -> None:
     """Every hour of the last four weeks: what the detector says at that hour's first input, one after the other."""
-    events = written(tmp_path / "e.csv", *lived(40))
+    events = written(tmp_path / "e.csv", *lived(30))
     inputs, settings = read(events).inputs, inactivity.Settings()
     asked: dict[int, float | None] = {}
 
