@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import __version__
-from gateway.app.settings import cut, fall_watchers, rules
+from gateway.app.settings import cut, fall_watchers, places, routine, rules, zone
 from gateway.config import Config
 from gateway.detect.falls import BadModel, Forest
 from gateway.model.event import Event, EventType, Lane
@@ -24,12 +24,14 @@ from gateway.ops.watchdog import feed
 from gateway.runtime import fall_model
 from gateway.runtime.chronicle import Chronicle
 from gateway.runtime.clock import Clock
-from gateway.runtime.detectors import Detectors, Draft
+from gateway.runtime.detectors import Detectors
 from gateway.runtime.fleet import Fleet
 from gateway.runtime.ids import new_id
 from gateway.runtime.kept import kept
+from gateway.runtime.outcome import Draft
 from gateway.runtime.pipeline import Outlets, Pipeline
 from gateway.runtime.registry import Registry
+from gateway.runtime.routine import Routine
 from gateway.runtime.session import Means
 from gateway.spi import Light
 from gateway.store import Fault as StoreFault
@@ -52,6 +54,7 @@ class Daemon:
         self.chronicle = Chronicle(store, self.clock)
         self.started_mono_s = self.clock.mono_s()
         self.tail = Tail()
+        self.places = places(config)
         self.detector_faults: dict[str, Fault] = {}
         self._told: set[StoreFault] = set()
         self.uplink = Uplink(store, config.city, config.gateway.id, now=self.clock.stamp, rng=random.random,
@@ -60,8 +63,9 @@ class Daemon:
                              on_command=lambda command: self.pipeline.obey(command), boots=self.chronicle.boots)
         outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()))
         self.forest = self._forest()
+        days = Routine(routine(config), zone(config), lambda: self.places)
         detectors = Detectors(config.detect, self.forest, self._detector_failed,
-                              lambda: fall_watchers(self.fleet.config, registry, wrists=self.forest is not None))
+                              lambda: fall_watchers(self.fleet.config, registry, wrists=self.forest is not None), days)
         self.pipeline = Pipeline(self.clock, store, detectors, rules(config), outlets, lambda: self.fleet.statuses(),
                                  self.chronicle.save)
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)

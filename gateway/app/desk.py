@@ -10,7 +10,7 @@ from gateway import __version__
 from gateway.alarm import fusion
 from gateway.app.daemon import Daemon
 from gateway.app.falls import falls
-from gateway.app.settings import cut, keep, rules, types
+from gateway.app.settings import cut, keep, places, rules, types
 from gateway.config import ConfigError, read, salvage
 from gateway.model.alarm import Alarm
 from gateway.model.time import Stamp
@@ -18,6 +18,7 @@ from gateway.ops.control import Refused, Verb
 from gateway.ops.status import Parts, status
 from gateway.runtime.clock import Step
 from gateway.runtime.host import rss_mb
+from gateway.runtime.routine import BadAway
 from gateway.spi import SpiError
 from gateway.store import Writes
 
@@ -39,6 +40,8 @@ class Desk:
             "discover": _once_async(self._discover),
             "reload": _once_async(self._reload),
             "falls": lambda request: falls(self._daemon, request),
+            "routine": _once(lambda request: self._routine()),
+            "away": _once_async(self._away),
             "test_alarm": self._test_alarm,
             "tail": self._tail,
         }
@@ -54,6 +57,7 @@ class Desk:
             clock=_clock(now, daemon.clock.step), rss_mb=rss_mb(),
             city=daemon.uplink.health(), store=self._outbox(), devices=self._devices(), buses=daemon.fleet.health(),
             alarms=[_alarm(alarm) for alarm in daemon.pipeline.alarms()], voice=daemon.voice.health(),
+            routine=daemon.pipeline.detectors.routine.cover(),
             cover=msgspec.to_builtins(daemon.pipeline.detectors.covers(now.mono_s)),
             faults=faults + list(daemon.detector_faults.values())))
 
@@ -70,6 +74,16 @@ class Desk:
                    else msgspec.to_builtins(statuses[name])),
             })
         return found
+
+    def _routine(self) -> dict[str, Any]:
+        return self._daemon.pipeline.detectors.routine.told(self._daemon.clock.stamp())
+
+    async def _away(self, request: dict[str, Any]) -> Any:
+        """Note until when nobody is at home, or, `until` empty, that somebody is again."""
+        try:
+            return {"away_until": await self._daemon.pipeline.away(str(request["until"]))}
+        except BadAway as error:
+            raise Refused(str(error), error.cure) from error
 
     def _outbox(self) -> dict[str, Any]:
         trouble, now_s = self._daemon.store.trouble, self._daemon.clock.mono_s()
@@ -104,6 +118,7 @@ class Desk:
         await self._daemon.fleet.apply(config)
         self._daemon.problems = []
         self._daemon.pipeline.rules = rules(config)
+        self._daemon.places = places(config)
         self._daemon.pipeline.show()
         await asyncio.to_thread(keep, text, self._daemon.config)
         return {"devices": sorted(config.devices), "needs_restart": restart}

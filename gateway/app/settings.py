@@ -3,12 +3,16 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gateway.alarm.rules import ROUTINE, Rules
 from gateway.config import Config, ConfigError, read, revisions, salvage
+from gateway.detect import inactivity, routines, watch
 from gateway.detect.cover import Watcher
+from gateway.detect.home import SignKind, room_class
+from gateway.detect.life_signs import Place
 from gateway.model.finding import FallSource, FindingKind
 from gateway.runtime.registry import Registry
 from gateway.store import Limits
@@ -24,6 +28,35 @@ def rules(config: Config) -> Rules:
                 FindingKind.TEST: detect.cancel_sos_s, **dict.fromkeys(ROUTINE, detect.cancel_inactivity_s)}
     return Rules(cancel_s, {name: device.room for name, device in config.devices.items() if device.room},
                  {name: device.wearer for name, device in config.devices.items() if device.wearer})
+
+
+def routine(config: Config) -> watch.Settings:
+    """What the configuration says of the resident's days."""
+    detect = config.detect
+    gaps = inactivity.Settings(budget_days=detect.budget_days, cap_h=detect.inactivity_h, residents=detect.residents)
+    begins, _, ends = (detect.night or "").partition("-")
+    rules_ = routines.Settings(
+        off=frozenset(detect.off), residents=detect.residents,
+        night=(_minute(begins), _minute(ends)) if detect.night else None,
+        up_by=None if detect.up_by is None else _minute(detect.up_by),
+        night_exit_min=detect.night_exit_min, left_on_min=detect.left_on_min or {})
+    return watch.Settings(gaps, rules_)
+
+
+def _minute(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def places(config: Config) -> dict[str, Place]:
+    """Where each device is and what it watches."""
+    return {name: Place(room_class(device.room), None if device.watches is None else SignKind(device.watches))
+            for name, device in config.devices.items()}
+
+
+def zone(config: Config) -> ZoneInfo | None:
+    """The flat's time zone, None for the machine's own."""
+    return None if config.gateway.time_zone is None else ZoneInfo(config.gateway.time_zone)
 
 
 def fall_watchers(config: Config, registry: Registry, *, wrists: bool) -> dict[str, Watcher]:

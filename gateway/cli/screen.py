@@ -19,7 +19,7 @@ COLOURS = {
     "ok": "green", "up": "green", "online": "green", "received": "green", "closed": "green", "synced": "green",
     "cancelled": "green", "watched": "green",
     "degraded": "yellow", "searching": "yellow", "starting": "yellow", "silent": "yellow", "sent": "yellow",
-    "restored": "yellow", "unset": "yellow", "connecting": "yellow",
+    "restored": "yellow", "reduced": "yellow", "unset": "yellow", "connecting": "yellow",
     "event": "cyan", "device": "blue", "sync": "magenta",
     "lost": "red", "rejected": "red", "blind": "red", "raised": "red", "finding": "red", "alarm": "bold red",
     "not watched": "red", "fault": "red", "unreachable": "red", "offline": "red",

@@ -118,6 +118,9 @@ def _parts(result: dict[str, Any]) -> Any:
     for cover in result.get("cover", []):
         of = f"{cover['what']} of {cover['wearer']}" if cover.get("wearer") else cover["what"]
         table.add_row(of, screen.state("watched" if cover["covered"] else "not watched"), _cover(cover))
+    routine = result["routine"]
+    table.add_row("routine", screen.state("reduced" if routine["reduced"] else "watched"),
+                  "; ".join(routine["reasons"]))
     for name, health in sorted(result["buses"].items()):
         bus_state = health.get("state") or ("fault" if health.get("reason") else "ok")
         about = screen.facts(health, but=("reason", "cure", "state"))

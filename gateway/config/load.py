@@ -19,6 +19,7 @@ from gateway.config.schema import City, Config, Detect, Device, Gateway, Storage
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
 BusTypes = Mapping[str, type[msgspec.Struct]]
 
+OF_EVERY_DEVICE = ("driver", "room", "wearer", "watches")
 _SECTIONS = ("gateway", "city", "store", "voice", "detect", "bus", "devices")
 
 
@@ -78,6 +79,8 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
             settings = convert({}, buses[bus], f"bus.{bus}", problems)
             if settings is not None:
                 bus_settings[bus] = settings
+    problems += [unknown(f"detect.left_on_min.{name}", name, raw.get("devices", {}), "device")
+                 for name in ((detect and detect.left_on_min) or ()) if name not in raw.get("devices", {})]
     problems += conflicts(devices, {name: bus for name, (bus, _) in drivers.items()})
     if gateway is None or city is None:
         return None, problems
@@ -102,7 +105,7 @@ def _devices(tables: dict[str, Any], drivers: DriverTypes, problems: list[str]) 
         if not isinstance(table, dict):
             problems.append(f"{where}: is no table: write it as [devices.{name}] with keys below")
             continue
-        own = {key: value for key, value in table.items() if key not in ("driver", "room", "wearer")}
+        own = {key: value for key, value in table.items() if key not in OF_EVERY_DEVICE}
         driver = table.get("driver")
         if driver is None:
             problems.append(f"{where}.driver: missing: name one of {', '.join(sorted(drivers))}")
@@ -112,7 +115,7 @@ def _devices(tables: dict[str, Any], drivers: DriverTypes, problems: list[str]) 
             continue
         settings = convert(own, drivers[driver][1], where, problems)
         common = {"name": name, "driver": driver, "settings": {}}
-        common |= {key: table[key] for key in ("room", "wearer") if key in table}
+        common |= {key: table[key] for key in OF_EVERY_DEVICE[1:] if key in table}
         shell = convert(common, Device, where, problems)
         if settings is not None and shell is not None:
             devices[name] = msgspec.structs.replace(shell, settings=settings)

@@ -1,5 +1,6 @@
 """What may stand in /etc/anju/anju.toml. An unknown key is an error; every default is good for an ordinary home."""
 
+import zoneinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,12 @@ Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/]+$", examples=["care.example
 Output = Annotated[str, msgspec.Meta(pattern=r"^(none|alsa(:.+)?|wav:.+)$", examples=["alsa"],
                                      description='"alsa", "alsa:DEVICE", "wav:FILE" or "none"')]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["09:00"],
+                                        description="a time of day")]
+Hours = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
+                                    examples=["22:30-06:30"], description="two times of day")]
+Rule = Literal["not_up", "night_exit", "bathroom_overstay", "bed_exit", "appliances", "programme", "rhythm_drift"]
+Watches = Literal["door", "innerdoor", "chair", "appliance", "light", "water"]
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -19,12 +26,24 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Gateway(Table, frozen=True, kw_only=True):
-    """[gateway]: who this is and where it keeps things."""
+    """[gateway]: who this is, where it keeps things and which clock hangs on the flat's wall.
+
+    `time_zone`: an IANA name; without one the machine's own.
+    """
 
     id: Annotated[Name, msgspec.Meta(examples=["cq-0001"])]
     state_dir: Path = Path("/var/lib/anju")
     run_dir: Path = Path("/run/anju")
     spawn_hosts: bool = True  # False where systemd runs the driver hosts (anju-zigbee.service)
+    time_zone: Annotated[str, msgspec.Meta(examples=["Asia/Shanghai"])] | None = None
+
+    def __post_init__(self) -> None:
+        if self.time_zone is not None:
+            try:
+                zoneinfo.ZoneInfo(self.time_zone)
+            except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+                raise ValueError(f"time_zone: no time zone {self.time_zone!r} is known here: write an IANA name, "
+                                 'for example "Asia/Shanghai"') from None
 
 
 class City(Table, frozen=True, kw_only=True):
@@ -63,9 +82,21 @@ class Voice(Table, frozen=True, kw_only=True):
 
 
 class Detect(Table, frozen=True, kw_only=True):
-    """[detect]: limits of the detectors. Cancel windows after PERS practice: SOS 10 s, fall 20 s."""
+    """[detect]: limits of the detectors. Cancel windows after PERS practice: SOS 10 s, fall 20 s.
 
-    inactivity_h: Positive = 12.0
+    Routine (docs/routine.md): one false alert in `budget_days` days is borne; no silence is longer than `inactivity_h`.
+    `residents` live here. `off`: rules that are switched off. `night` and `up_by` stand instead of what is learned, or
+    until it is. `left_on_min`: device -> minutes that it may be on while nobody is in its room.
+    """
+
+    budget_days: Annotated[float, msgspec.Meta(ge=1)] = 60.0
+    inactivity_h: Positive = 14.0
+    residents: Annotated[int, msgspec.Meta(ge=1, le=20)] = 1
+    off: list[Rule] = []
+    night: Hours | None = None
+    up_by: TimeOfDay | None = None
+    night_exit_min: Positive = 12.0
+    left_on_min: dict[str, Positive] | None = None
     cancel_sos_s: Positive = 10.0
     cancel_fall_s: Positive = 20.0
     cancel_inactivity_s: Positive = 120.0
@@ -75,13 +106,15 @@ class Detect(Table, frozen=True, kw_only=True):
 class Device(Table, frozen=True, kw_only=True):
     """[devices.NAME]: one device. `settings` are the keys that the driver itself defines, already checked.
 
-    `wearer`: whose it is, where several residents are to be told apart; empty: the home's resident's.
+    `wearer`: whose it is, where several residents are to be told apart; empty: the home's resident's. `watches`: what
+    its contact or presence stands for, where that is not a door to the outside (in a hall) or one within (elsewhere).
     """
 
     name: Name
     driver: str
     room: str = ""
     wearer: str = ""
+    watches: Watches | None = None
     settings: Any
 
 

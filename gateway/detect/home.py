@@ -35,11 +35,11 @@ ROOMS = ("bedroom", "bathroom", "kitchen", "living", "hall", "other")
 """Classes of rooms; a room that the configuration calls otherwise belongs to `other`."""
 
 ROOM_CLASS = {
-    "bathroom": ("bath", "toilet", "wc", "shower", "washroom"),
-    "bedroom": ("bed", "sleep"),
-    "kitchen": ("kitchen", "pantry", "dining"),
-    "living": ("living", "lounge", "sitting"),
-    "hall": ("hall", "entrance", "entry", "corridor", "stairs", "landing"),
+    "bathroom": ("bath", "toilet", "wc", "shower", "washroom", "卫生间", "浴室", "厕所", "洗手间"),
+    "bedroom": ("bed", "sleep", "卧"),
+    "kitchen": ("kitchen", "pantry", "dining", "厨房", "餐厅"),
+    "living": ("living", "lounge", "sitting", "客厅"),
+    "hall": ("hall", "entrance", "entry", "corridor", "stairs", "landing", "玄关", "门厅", "走廊", "过道"),
 }
 """What the name of a room holds -> its class, the first that fits."""
 
@@ -101,6 +101,6 @@ class Coverage(msgspec.Struct, frozen=True):
 
 
 def room_class(name: str) -> str:
-    """Class of a room by its English name: one of ROOMS."""
+    """Class of a room by its English or Chinese name: one of ROOMS."""
     plain = name.lower()
     return next((kind for kind, parts in ROOM_CLASS.items() if any(part in plain for part in parts)), "other")

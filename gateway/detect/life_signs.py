@@ -1,8 +1,8 @@
-"""Which readings tell that the resident is up and about.
+"""Which readings tell that the resident is up and about, as the detectors of routine take them.
 
-A sign is something that only a person does: a press, a door that opens or shuts, motion that begins, going to bed or
-leaving it, a bracelet that is moved. No sign is what comes by itself: a level repeated as a heartbeat, motion that
-times out, a battery report, smoke, and a heart rate, for the heart of one who lies helpless beats too.
+A sign is something that a person does: a press, a door that opens or shuts, motion, going to bed or leaving it, an
+appliance in use, a bracelet that is moved. No sign is what comes by itself: a level repeated as a heartbeat, the first
+level after a start, a battery report, smoke, and a heart rate, for the heart of one who lies helpless beats too.
 """
 
 import math
@@ -10,42 +10,75 @@ from struct import iter_unpack
 
 import msgspec
 
+from gateway.detect.home import SignKind
 from gateway.model.reading import Accel, Binary, BinaryKind, Press, Reading
 
 MOVED_G = 0.1
 """RMS distance from the block's mean that only a moved wrist gives: one that lies still stays below (falls.still_g)."""
 
-SIGNS: dict[BinaryKind, frozenset[bool]] = {
-    BinaryKind.CONTACT: frozenset({True, False}),
-    BinaryKind.BED: frozenset({True, False}),
-    BinaryKind.PRESENCE: frozenset({True, False}),
-    BinaryKind.MOTION: frozenset({True}),
+SIGNS: dict[BinaryKind, SignKind] = {
+    BinaryKind.CONTACT: SignKind.INNER_DOOR,
+    BinaryKind.BED: SignKind.BED,
+    BinaryKind.PRESENCE: SignKind.MOTION,
+    BinaryKind.MOTION: SignKind.MOTION,
 }
-"""The levels whose beginning is a sign of life."""
+"""Levels of which a change is a sign, and what the sensor watches where the configuration does not say."""
+
+WRIST_S = 60.0
+"""A worn bracelet moves all day: it is heard once in so long."""
+
+
+class Given(msgspec.Struct, frozen=True):
+    """A sign: of which kind, and whether it begins or ends."""
+
+    kind: SignKind
+    on: bool
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a device is: a class of rooms (home.ROOMS), and what the configuration says that it watches."""
+
+    room: str = "other"
+    watches: SignKind | None = None
 
 
 class State(msgspec.Struct, frozen=True):
-    """The last level of each sensor: device -> kind -> level."""
+    """The last level of each sensor: device -> kind -> level. `wrists`: when each bracelet was last heard."""
 
     levels: dict[str, dict[BinaryKind, bool]] = {}
+    wrists: dict[str, float] = {}
 
 
-def step(state: State, reading: Reading) -> tuple[State, bool]:
-    """Take one reading of any kind; return what is known now and whether it was a sign of life."""
+def step(state: State, reading: Reading, place: Place) -> tuple[State, Given | None]:
+    """Take one reading of any kind; return what is known now and the sign that it is, if any."""
     match reading.value:
         case Press():
-            return state, True
+            return state, Given(SignKind.BUTTON, True)
         case Binary(kind=kind, active=active) if kind in SIGNS:
             known = state.levels.get(reading.device, {})
             before = known.get(kind)
             if before == active:
-                return state, False
+                return state, None
             levels = state.levels | {reading.device: known | {kind: active}}
-            return State(levels), before is not None and active in SIGNS[kind]
+            watched = _watched(kind, place)
+            if before is None and not (watched is SignKind.APPLIANCE and active):  # what is on may be left on
+                return State(levels, state.wrists), None
+            ended = watched is SignKind.MOTION and not active
+            return State(levels, state.wrists), None if ended else Given(watched, active)
         case Accel() as block:
-            return state, moved(block)
+            heard_s = state.wrists.get(reading.device)
+            if (heard_s is not None and 0 <= reading.at.mono_s - heard_s < WRIST_S) or not moved(block):
+                return state, None
+            return State(state.levels, state.wrists | {reading.device: reading.at.mono_s}), Given(SignKind.WRIST, True)
         case _:
-            return state, False
+            return state, None
+
+
+def _watched(kind: BinaryKind, place: Place) -> SignKind:
+    """A contact in the hall is the door to the outside, unless the configuration says otherwise."""
+    if place.watches is not None:
+        return place.watches
+    return SignKind.DOOR if kind is BinaryKind.CONTACT and place.room == "hall" else SIGNS[kind]
 
 
 def moved(block: Accel) -> bool:

@@ -33,6 +33,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     alarms: list[dict[str, Any]]
     voice: dict[str, Any]
     cover: list[dict[str, Any]]
+    routine: dict[str, Any]  # how far the resident's days are watched: reduced, reasons
     faults: list[Fault]
 
 

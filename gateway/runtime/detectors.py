@@ -5,18 +5,18 @@ A detector that raises is a fault of its own: the others still see the reading.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
-
-import msgspec
+from typing import TypeVar
 
 from gateway.config import Detect
-from gateway.detect import cover, evidence, falls, life_signs, silence, supervision, triggers, vitals
+from gateway.detect import cover, evidence, falls, supervision, triggers, vitals, watch
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.event import EventType, Lane
 from gateway.model.evidence import Evidence
 from gateway.model.finding import Finding
 from gateway.model.reading import Accel, Binary, BinaryKind, Reading
 from gateway.model.time import Stamp
+from gateway.runtime.outcome import Draft, Outcome
+from gateway.runtime.routine import Routine
 
 log = logging.getLogger(__name__)
 
@@ -27,60 +27,39 @@ OWN_AFFAIR = frozenset({BinaryKind.WORN, BinaryKind.CHARGING})
 """Levels of a wearable that change all day: cover tells what follows from them."""
 
 
-class Draft(msgspec.Struct, frozen=True):
-    """An event that is still without an id."""
-
-    type: str
-    lane: Lane
-    subject: str
-    at: Stamp
-    data: dict[str, Any]
-
-
-class Outcome(msgspec.Struct):
-    """What came of a reading or a tick."""
-
-    findings: list[Finding] = []
-    drafts: list[Draft] = []
-    evidence: list[Evidence] = []
-
-
 class Detectors:
     """One home's detectors. `fault(detector, error)` hears of each that failed; `watchers` tells who watches falls.
 
-    `forest`: the model for falls at the wrist; without one wrists are not watched.
+    `forest`: the model for falls at the wrist; without one wrists are not watched. `routine`: the resident's days.
     """
 
     def __init__(self, settings: Detect, forest: falls.Forest | None, fault: Callable[[str, Exception], None],
-                 watchers: Callable[[], Mapping[str, cover.Watcher]] = dict) -> None:
+                 watchers: Callable[[], Mapping[str, cover.Watcher]] = dict, routine: Routine | None = None) -> None:
         self._settings, self._forest, self._fault, self._watchers = settings, forest, fault, watchers
+        self.routine = routine or Routine(watch.Settings())
         self._triggers = triggers.State()
         self._falls: dict[str, falls.State] = {}
         self._evidence: dict[str, evidence.State] = {}  # of each wearer
-        self._inactivity = silence.State()
-        self._signs = life_signs.State()
         self._vitals = vitals.State()
         self._supervision: supervision.State = {}
         self._cover = cover.State()
         self._levels: dict[tuple[str, str], bool] = {}
 
     def saved(self) -> bytes:
-        """What must be known again after a restart: the silence so far. The other detectors start anew."""
-        return msgspec.json.encode(self._inactivity)
+        """What must be known again after a restart: the resident's days. The other detectors start anew."""
+        return self.routine.saved()
 
     def restore(self, saved: bytes) -> None:
         """Take up what saved() said before the restart; what cannot be read is left out, as on the first day."""
-        try:
-            self._inactivity = msgspec.json.decode(saved, type=silence.State)
-        except msgspec.MsgspecError as error:
-            self._fault("inactivity", error)
+        for error in self.routine.restore(saved):
+            self._fault("routine", error)
 
     def reading(self, reading: Reading) -> Outcome:
         """Show one reading to every detector."""
         outcome = Outcome()
         for name, look in (("evidence", self._look_evidence), ("triggers", self._look_triggers),
                            ("falls", self._look_falls), ("changes", self._look_changes),
-                           ("inactivity", self._look_signs), ("vitals", self._look_vitals),
+                           ("routine", self.routine.reading), ("vitals", self._look_vitals),
                            ("cover", self._look_cover)):
             self._guarded(name, look, reading, outcome)
         return outcome
@@ -90,7 +69,7 @@ class Detectors:
         outcome = Outcome()
         self._guarded("evidence", self._tick_evidence, now, outcome)
         self._guarded("falls", self._tick_falls, now, outcome)
-        self._guarded("inactivity", self._tick_inactivity, now, outcome)
+        self._guarded("routine", self.routine.tick, now, outcome)
         self._guarded("vitals", self._tick_vitals, now, outcome)
         known = tuple(statuses)
         self._guarded("supervision", lambda what, into: self._tick_supervision(now, what, into), known, outcome)
@@ -161,17 +140,9 @@ class Detectors:
         data = {"kind": value.kind.value, "active": value.active}
         outcome.drafts.append(Draft(EventType.SENSOR_CHANGED, Lane.EVENT, reading.device, reading.at, data))
 
-    def _look_signs(self, reading: Reading, outcome: Outcome) -> None:
-        self._signs, sign = life_signs.step(self._signs, reading)
-        if sign:
-            self._silence(silence.SignOfLife(reading.at), outcome)
-
     def _look_vitals(self, reading: Reading, outcome: Outcome) -> None:
         self._vitals, summaries = vitals.step(self._vitals, reading, self._settings.vitals_period_s)
         _summarised(summaries, outcome)
-
-    def _tick_inactivity(self, now: Stamp, outcome: Outcome) -> None:
-        self._silence(silence.Tick(now), outcome)
 
     def _tick_vitals(self, now: Stamp, outcome: Outcome) -> None:
         self._vitals, summaries = vitals.tick(self._vitals, now, self._settings.vitals_period_s)
@@ -183,6 +154,7 @@ class Detectors:
             data = {"state": status.state.value, "covered": status.state in COVERED,
                     "reason": status.reason, "cure": status.cure}
             outcome.drafts.append(Draft(EventType.DEVICE_STATE, Lane.EVENT, status.device, now, data))
+            self._guarded("routine", lambda what, into: self.routine.device(what, now, into), status, outcome)
 
     def _look_cover(self, reading: Reading, outcome: Outcome) -> None:
         del outcome
@@ -191,11 +163,6 @@ class Detectors:
     def _tick_cover(self, now: Stamp, statuses: Iterable[DeviceStatus], outcome: Outcome) -> None:
         self._cover, changed = cover.step(self._cover, self._watchers(), statuses, now.mono_s)
         outcome.drafts += [Draft(EventType.COVER_CHANGED, Lane.EVENT, "gateway", now, one.data()) for one in changed]
-
-    def _silence(self, happened: silence.Input, outcome: Outcome) -> None:
-        limit_s = self._settings.inactivity_h * 3600
-        self._inactivity, found = silence.step(self._inactivity, happened, limit_s)
-        outcome.findings += found
 
 
 def _summarised(summaries: Iterable[vitals.Summary], outcome: Outcome) -> None:

@@ -25,8 +25,10 @@ from gateway.model.prompt import Prompt
 from gateway.model.reading import Button, Press, Reading, may_drop, sound
 from gateway.model.time import Stamp
 from gateway.runtime.clock import Clock
-from gateway.runtime.detectors import Detectors, Draft, Outcome
+from gateway.runtime.detectors import Detectors
 from gateway.runtime.keeper import Commit, Keeper
+from gateway.runtime.outcome import Draft, Outcome
+from gateway.runtime.routine import BadAway, date
 from gateway.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -203,7 +205,23 @@ class Pipeline:
                 return CommandResult(command.id, Answer.FAILED,
                                      "somebody pressed again: look at the newest event, then send a new command")
             await saved.wait()  # else a power cut could keep the result and lose the close
+        if command.verb is Verb.AWAY_UNTIL:
+            try:
+                await self.away(command.target)
+            except BadAway as error:
+                return CommandResult(command.id, Answer.FAILED, f"{error}: {error.cure}")
         return CommandResult(command.id, Answer.DONE)
+
+    async def away(self, until: str) -> str | None:
+        """Note that nobody is at home until this local time, ISO 8601; empty: somebody is. Return it for people.
+
+        Kept on disk when it returns, as far as the disk takes it. Raises BadAway.
+        """
+        now, outcome = self.clock.stamp(), Outcome()
+        until_local_s = self.detectors.routine.away(until, now, outcome)
+        self.keeper.submit(self._follow(outcome))
+        await self.save()
+        return None if until_local_s is None else date(until_local_s)
 
     def test_alarm(self) -> str:
         """Raise a TEST alarm, which goes the whole way; return its id, or that of the open one that it repeats."""

@@ -126,7 +126,7 @@ def _by_the_clock(
                 continue
             if local_s % DAY_S < by_s:
                 due_s = min(due_s, at_s + by_s - local_s % DAY_S)
-            elif state.whole and not scene.empty() and sensor not in scene.lost:
+            elif state.whole and sensor not in scene.lost:
                 uses[sensor] = replace(use, told=True)
                 words = f"{sensor} has not been used today"
                 told.append(Notice(NoticeKind.UNUSED_TODAY, at_s, words, {"usual_s": round(by_s)}, sensor))

@@ -26,6 +26,7 @@ def a_status(**more: Any) -> dict[str, Any]:
                  "waiting": {"alarm": 0, "event": 0, "telemetry": 0}, "reason": "", "cure": ""},
         "store": {"waiting": {"alarm": 0, "event": 0, "telemetry": 0}, "reason": "", "cure": ""},
         "devices": [a_device("bracelet")], "buses": {"ble": {"adapter": "hci0"}}, "alarms": [], "cover": [],
+        "routine": {"reduced": False, "reasons": []},
         "voice": {"output": "alsa", "language": "zh", "speaking": None, "waiting": 0, "said": 3}, "faults": []}
     return status(Parts(**whole | more))
 
@@ -39,7 +40,8 @@ class Desk:
             {"devices": [], "needs_restart": []}]}
 
     def verbs(self) -> dict[str, Callable[[dict[str, Any]], AsyncGenerator[Any, None]]]:
-        names = ("status", "devices", "outbox", "falls", "routine", "discover", "reload", "test_alarm", "tail")
+        names = ("status", "devices", "outbox", "falls", "routine", "away", "discover", "reload", "test_alarm",
+                 "tail")
         return dict.fromkeys(names, self._answer)
 
     async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[Any, None]:

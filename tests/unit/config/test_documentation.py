@@ -33,7 +33,7 @@ def documented(text: str) -> dict[str, dict[str, Any]]:
     found |= {f"bus.{name}": table for name, table in raw["bus"].items()}
     for table in raw["devices"].values():
         found[f"driver {table['driver']}"] |= {
-            key: value for key, value in table.items() if key not in ("driver", "room", "wearer")}
+            key: value for key, value in table.items() if key not in ("driver", "room", "wearer", "watches")}
     return found
 
 
@@ -74,7 +74,7 @@ def choices(kind: type[msgspec.Struct]) -> list[Any]:
         bare, _ = advice.parts(hint)
         found += [choice for choice in advice.choices(hint) if not isinstance(choice, bool)]
         for inner in typing.get_args(bare) if typing.get_origin(bare) is dict else ():
-            found += choices(inner) if issubclass(inner, msgspec.Struct) else []
+            found += choices(inner) if isinstance(inner, type) and issubclass(inner, msgspec.Struct) else []
     return found
 
 

@@ -75,6 +75,16 @@ def test_a_good_file_gives_typed_values_and_the_buses_that_its_devices_need() ->
     (("room = \"bedroom\"", "rate_hz = 50"), "devices.wrist.rate_hz: cannot be 50: write one of 26, 52"),
     (("[city]", "[detect]\ninactivity_h = 0\n[city]"),
      "detect.inactivity_h: cannot be 0: write a number above 0"),
+    (("id = \"cq-0001\"", "id = \"cq-0001\"\ntime_zone = \"Asia/Chongqin\""),
+     'gateway.time_zone: no time zone \'Asia/Chongqin\' is known here: write an IANA name, '
+     'for example "Asia/Shanghai"'),
+    (("id = \"cq-0001\"", "id = \"cq-0001\"\ntime_zone = \"../etc/passwd\""),
+     'gateway.time_zone: no time zone \'../etc/passwd\' is known here: write an IANA name, '
+     'for example "Asia/Shanghai"'),
+    (("[city]", "[detect]\nnight = \"22-6\"\n[city]"),
+     'detect.night: expected two times of day, got "22-6": write for example "22:30-06:30"'),
+    (("[city]", "[detect.left_on_min]\nwrits = 30\n[city]"),
+     "detect.left_on_min.writs: unknown device 'writs': did you mean wrist?"),
     (("[city]", "[cloud]\n[city]"), "cloud: unknown key 'cloud': did you mean voice?"),
     (("[city]", "[bus.bel]\n[city]"), "bus.bel: unknown bus 'bel': did you mean ble?"),
     (("[devices.wrist]", "[devices.\"My Wrist!\"]"),

@@ -5,16 +5,22 @@ import struct
 import pytest
 
 from gateway.detect import life_signs
+from gateway.detect.home import SignKind
+from gateway.detect.life_signs import Given, Place
 from gateway.model.reading import Accel, Binary, BinaryKind, Button, Measurement, Press, Quantity, QuantityKind, Reading
 from tests.unit.detect.stamps import at
 
 
-def signs(*values: Measurement) -> list[bool]:
+def given(*values: Measurement, place: Place = Place(), every_s: float = 0.0) -> list[Given | None]:  # noqa: B008
     state, told = life_signs.State(), []
-    for value in values:
-        state, sign = life_signs.step(state, Reading("d", at(0), value))
+    for number, value in enumerate(values):
+        state, sign = life_signs.step(state, Reading("d", at(number * every_s), value), place)
         told.append(sign)
     return told
+
+
+def signs(*values: Measurement) -> list[bool]:
+    return [sign is not None for sign in given(*values)]
 
 
 def block(*samples_mg: tuple[int, int, int]) -> Accel:
@@ -26,14 +32,15 @@ def test_every_press_is_a_sign(button: Button):
     assert signs(Press(button)) == [True]
 
 
-@pytest.mark.parametrize("kind", [BinaryKind.CONTACT, BinaryKind.BED, BinaryKind.PRESENCE])
-def test_a_door_bed_or_presence_that_changes_is_a_sign_either_way(kind: BinaryKind):
+@pytest.mark.parametrize("kind", [BinaryKind.CONTACT, BinaryKind.BED])
+def test_a_door_or_bed_that_changes_is_a_sign_either_way(kind: BinaryKind):
     assert signs(Binary(kind, active=False), Binary(kind, active=True), Binary(kind, active=False)) == [
         False, True, True]
 
 
-def test_motion_that_begins_is_a_sign_and_its_time_out_is_none():
-    off, on = Binary(BinaryKind.MOTION, active=False), Binary(BinaryKind.MOTION, active=True)
+@pytest.mark.parametrize("kind", [BinaryKind.MOTION, BinaryKind.PRESENCE])
+def test_motion_that_begins_is_a_sign_and_its_time_out_is_none(kind: BinaryKind):
+    off, on = Binary(kind, active=False), Binary(kind, active=True)
     assert signs(off, on, off, on) == [False, True, False, True]
 
 
@@ -55,3 +62,26 @@ def test_a_moved_bracelet_is_a_sign_and_one_on_the_table_is_none():
 def test_what_comes_by_itself_is_no_sign(value: Measurement):
     opposite = Binary(value.kind, active=False) if isinstance(value, Binary) else value
     assert signs(opposite, value) == [False, False]
+
+
+OPEN, SHUT = Binary(BinaryKind.CONTACT, active=True), Binary(BinaryKind.CONTACT, active=False)
+
+
+@pytest.mark.parametrize(("place", "kind"), [
+    (Place("hall"), SignKind.DOOR), (Place("kitchen"), SignKind.INNER_DOOR),
+    (Place("kitchen", SignKind.DOOR), SignKind.DOOR), (Place("hall", SignKind.INNER_DOOR), SignKind.INNER_DOOR)])
+def test_a_contact_in_the_hall_is_the_outside_door_unless_the_configuration_says_otherwise(
+        place: Place, kind: SignKind):
+    assert given(SHUT, OPEN, SHUT, place=place) == [None, Given(kind, True), Given(kind, False)]
+
+
+def test_an_appliance_that_is_on_when_first_heard_may_have_been_left_on():
+    place = Place("kitchen", SignKind.APPLIANCE)
+    assert given(OPEN, OPEN, SHUT, place=place) == [Given(SignKind.APPLIANCE, True), None,
+                                                    Given(SignKind.APPLIANCE, False)]
+    assert given(SHUT, place=place) == [None]
+
+
+def test_a_worn_bracelet_is_heard_once_a_minute():
+    moving = block((-1000, 0, 0), (-600, 400, 200), (-900, -100, 0))
+    assert [sign is not None for sign in given(*[moving] * 5, every_s=20.0)] == [True, False, False, True, False]

@@ -13,9 +13,10 @@ import pytest
 
 from gateway.alarm.rules import Rules
 from gateway.config import Detect
-from gateway.detect import cover
+from gateway.detect import cover, inactivity, watch
 from gateway.model.alarm import AlarmState
 from gateway.model.command import Command, Verb
+from gateway.model.command import Outcome as Answer
 from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.finding import FallSource, FindingKind
@@ -32,15 +33,18 @@ from gateway.model.reading import (
     QuantityKind,
     Reading,
 )
+from gateway.runtime import fall_model
 from gateway.runtime import keeper as keeper_module
 from gateway.runtime import pipeline as pipeline_module
 from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors
 from gateway.runtime.keeper import Commit
 from gateway.runtime.pipeline import Outlets, Pipeline
+from gateway.runtime.routine import Routine
 from gateway.store import Limits, Store, StoreFull
 
 SMOKE, CLEAR = Binary(BinaryKind.SMOKE, active=True), Binary(BinaryKind.SMOKE, active=False)
+FOREST = fall_model.load()
 IDS = count(1)  # unique for ever: a second run on the same folder must not begin anew
 
 
@@ -69,7 +73,8 @@ class Bench:
 
 @asynccontextmanager
 async def bench(folder: Path, detect: Detect | None = None, *, restores: bool = True,
-                watchers: Mapping[str, cover.Watcher] | None = None) -> AsyncIterator[Bench]:
+                watchers: Mapping[str, cover.Watcher] | None = None,
+                days: Routine | None = None) -> AsyncIterator[Bench]:
     store = await Store.open(folder, Limits(telemetry_delay_s=0))
     made: list[Bench] = []
     outlets = Outlets(offer=lambda events: made[0].offered.extend(events), show=lambda p: made[0].shown.append(p),
@@ -77,7 +82,8 @@ async def bench(folder: Path, detect: Detect | None = None, *, restores: bool = 
                       watch=lambda what, who, text, data: made[0].watched.append((what, who, text)),
                       new_id=lambda: f"id{next(IDS)}")
     faults: list[str] = []
-    detectors = Detectors(detect or Detect(), lambda name, error: faults.append(name), lambda: watchers or {})
+    detectors = Detectors(detect or Detect(), FOREST, lambda name, error: faults.append(name), lambda: watchers or {},
+                          days)
     pipe = Pipeline(Clock("boot"), store, detectors, Rules(), outlets, lambda: made[0].statuses)
     made.append(Bench(store, pipe))
     task = asyncio.create_task(pipe.run())
@@ -175,20 +181,24 @@ async def test_open_alarms_survive_a_restart_without_a_word(tmp_path: Path) -> N
         assert b.said == [(Prompt.RECEIVED, FindingKind.SOS)]
 
 
+def cap(limit_s: float) -> Routine:
+    return Routine(watch.Settings(inactivity.Settings(cap_h=limit_s / 3600)))
+
+
 async def test_the_silence_so_far_survives_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_module, "TICK_S", 0.01)
     limit_s = 0.3
-    async with bench(tmp_path, Detect(inactivity_h=limit_s / 3600)) as b:
+    async with bench(tmp_path, days=cap(limit_s)) as b:
+        b.reading(Press(Button.SERVICE))
         await asyncio.sleep(limit_s * 0.7)
         assert b.pipeline.alarms() == []
         await b.pipeline.save()
-    async with bench(tmp_path, Detect(inactivity_h=limit_s / 3600)) as b:
+    async with bench(tmp_path, days=cap(limit_s)) as b:
         began_s = b.pipeline.clock.mono_s()
         async with asyncio.timeout(5):
             while not b.pipeline.alarms():
                 await asyncio.sleep(0.005)
         assert b.pipeline.alarms()[0].finding.kind is FindingKind.INACTIVITY
-        assert b.pipeline.alarms()[0].finding.evidence["quiet_s"] >= limit_s
         assert b.pipeline.clock.mono_s() - began_s < limit_s * 0.7, "it did not begin anew"
 
 
@@ -197,9 +207,26 @@ async def test_what_a_detector_saved_and_cannot_be_read_is_no_end(tmp_path: Path
     await store.save_detector("detectors", b"\xff")
     await store.close()
     failed: list[str] = []
-    detectors = Detectors(Detect(), lambda name, error: failed.append(name))
+    detectors = Detectors(Detect(), FOREST, lambda name, error: failed.append(name))
     detectors.restore(b"\xff")
-    assert failed == ["inactivity"]
+    assert failed == ["routine"]
+
+
+async def test_the_city_declares_an_absence_and_ends_it_and_it_is_on_disk_when_done(tmp_path: Path) -> None:
+    def told() -> object:
+        return b.pipeline.detectors.routine.told(b.pipeline.clock.stamp())["away_until"]
+
+    async with bench(tmp_path) as b:
+        away = Command("c1", Verb.AWAY_UNTIL, "2999-12-24T18:00", 4e9)
+        assert (await b.pipeline.obey(away)).outcome is Answer.DONE
+        assert told() == "2999-12-24 18:00"
+    async with bench(tmp_path) as b:
+        assert told() == "2999-12-24 18:00"
+        assert (await b.pipeline.obey(Command("c2", Verb.AWAY_UNTIL, "", 4e9))).outcome is Answer.DONE
+        assert told() is None
+        result = await b.pipeline.obey(Command("c3", Verb.AWAY_UNTIL, "Christmas", 4e9))
+        assert (result.outcome, result.words) == (
+            Answer.FAILED, "'Christmas' is no date: write it as 2026-12-24 or 2026-12-24T18:00")
 
 
 async def test_vitals_are_summed_up_and_levels_told_once(tmp_path: Path) -> None:
@@ -227,7 +254,7 @@ async def test_a_sample_that_comes_too_late_is_refused_and_an_alarm_never(tmp_pa
 async def test_a_detector_that_fails_does_not_silence_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     failed: list[str] = []
     monkeypatch.setattr("gateway.detect.triggers.step", lambda state, reading: 1 / 0)
-    detectors = Detectors(Detect(), lambda name, error: failed.append(f"{name}: {error}"))
+    detectors = Detectors(Detect(), FOREST, lambda name, error: failed.append(f"{name}: {error}"))
     outcome = detectors.reading(Reading("d", Clock("boot").stamp(), SMOKE))
     assert failed == ["triggers: division by zero"]
     assert [draft.type for draft in outcome.drafts] == [EventType.SENSOR_CHANGED]

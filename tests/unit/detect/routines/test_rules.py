@@ -254,8 +254,8 @@ def drifted(shift_h: int, days: int) -> list[str]:
     return [one.words for _, one in flat.told if one.kind is NoticeKind.RHYTHM_DRIFT]
 
 
-def test_a_change_that_holds_is_noticed_and_a_single_day_is_not() -> None:
-    assert drifted(3, 1) == []
+def test_a_change_that_holds_is_noticed_and_two_late_mornings_are_not() -> None:
+    assert drifted(4, 2) == []
     words = drifted(3, 14)
     assert any(word.startswith("rising has changed for days: from 07:00") for word in words)
 
