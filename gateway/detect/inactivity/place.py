@@ -1,0 +1,28 @@
+"""Place: where the resident was last seen, and how lively it was. Pure.
+
+A bed that is taken, and the door to the outside as the last sign, say more than a room; a sign that itself came after
+more than five minutes of silence belongs to a quiet spell, and the next may take longer.
+"""
+
+from gateway.detect.home import ROOMS, Sign, SignKind
+
+BED, DOOR = "bed", "door"
+SPOTS = (BED, *ROOMS, DOOR)
+PLACES = tuple(f"{spot}{pace}" for pace in ("", ", quiet") for spot in SPOTS)
+"""The classes: a spot, lively or quiet. A door has no quiet: it is used, or not."""
+OUT = SPOTS.index(DOOR)
+
+LEAVING_S = 180.0
+"""So long after the door a sign of the hall may still be of one who leaves: sensors tell late."""
+QUIET_S = 300.0
+
+
+def place(sign: Sign, door_s: float | None, before_s: float | None, *, in_bed: bool) -> int:
+    """Index in PLACES. `door_s`, `before_s`: of the last sign of a door to the outside, and of any."""
+    if sign.kind is SignKind.DOOR or (
+            door_s is not None and sign.at_s - door_s < LEAVING_S and sign.kind is SignKind.MOTION
+            and sign.room in ("hall", "other")):
+        return OUT
+    spot = BED if in_bed and sign.room == "bedroom" else sign.room
+    quiet = before_s is not None and sign.at_s - before_s > QUIET_S
+    return SPOTS.index(spot) + (len(SPOTS) if quiet else 0)
