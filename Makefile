@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 DATA ?= ../shared/data/falls
 
-.PHONY: help demo test nightly check bench train-falls lock clean
+.PHONY: help demo test nightly check bench train-falls devices lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: $(VENV)/.dev ## Measure the outbox beside its floors in the same run; ARG
 
 train-falls: $(VENV)/.dev ## Learn falls anew: DATA=folder with the recordings; writes the model file and its card
 	@$(BIN)/python -m gateway.training.falls $(DATA)
+
+devices: $(VENV)/.dev ## Write docs/devices.md anew from what the drivers declare
+	@$(BIN)/python -m drivers.devices_page --write docs/devices.md
 
 lock: $(VENV)/.dev ## Choose new versions of every dependency
 	$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-emit-index-url --no-header \

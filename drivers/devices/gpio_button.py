@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from gateway.model.reading import Binary, BinaryKind, Button, Press
-from gateway.spi import Driver, GpioPort, Link
+from gateway.spi import Driver, GpioPort, Link, Tested
 
 STUCK_S = 60.0
 
@@ -66,4 +66,4 @@ async def run(link: Link[GpioButtonSettings], port: GpioPort) -> None:
 
 
 DRIVER = Driver(name="gpio-button", title="Push button on a GPIO pin", bus="gpio", settings=GpioButtonSettings,
-                run=run, gives=("press", BinaryKind.FAULT.value))
+                run=run, gives=("press", BinaryKind.FAULT.value), tested=(Tested.EMULATED,))

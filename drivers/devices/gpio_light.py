@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from gateway.spi import Driver, GpioPort, LightPattern, Link
+from gateway.spi import Driver, GpioPort, LightPattern, Link, Tested
 
 HALF_PERIOD_S = {LightPattern.SLOW: 0.5, LightPattern.FAST: 0.125}  # 1 Hz and 4 Hz
 
@@ -58,4 +58,4 @@ async def _show(pattern: LightPattern, port: GpioPort) -> None:
 
 
 DRIVER = Driver(name="gpio-light", title="Status light on a GPIO pin", bus="gpio", settings=GpioLightSettings,
-                run=run, gives=(), takes=("light",))
+                run=run, gives=(), takes=("light",), tested=(Tested.EMULATED,))

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
-from gateway.spi import Attribute, DeviceRejected, Driver, Link, ZclMessage, ZigbeePort, ZoneStatus
+from gateway.spi import Attribute, DeviceRejected, Driver, Link, Tested, ZclMessage, ZigbeePort, ZoneStatus
 
 # Zone status, ZCL table 8-5
 ALARM_1, ALARM_2, TAMPER, BATTERY_LOW = 0x0001, 0x0002, 0x0004, 0x0008
@@ -89,8 +89,10 @@ def _session(kind: BinaryKind, zone_type: int) -> Callable[[Link[IasSettings], Z
 
 CONTACT: Driver[IasSettings, ZigbeePort] = Driver(
     "ias-contact", "Zigbee door or window contact (IAS Zone)", "zigbee", IasSettings,
-    _session(BinaryKind.CONTACT, ZONE_CONTACT), gives=("contact", "tamper", "battery"), silence_s=SILENCE_S)
+    _session(BinaryKind.CONTACT, ZONE_CONTACT), gives=("contact", "tamper", "battery"), silence_s=SILENCE_S,
+    tested=(Tested.VECTORS, Tested.EMULATED))
 
 SMOKE: Driver[IasSettings, ZigbeePort] = Driver(
     "ias-smoke", "Zigbee smoke alarm (IAS Zone)", "zigbee", IasSettings,
-    _session(BinaryKind.SMOKE, ZONE_FIRE), gives=("smoke", "test", "battery"), silence_s=SILENCE_S)
+    _session(BinaryKind.SMOKE, ZONE_FIRE), gives=("smoke", "test", "battery"), silence_s=SILENCE_S,
+    tested=(Tested.VECTORS, Tested.EMULATED))

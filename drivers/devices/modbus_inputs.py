@@ -17,7 +17,7 @@ from typing import Annotated
 import msgspec
 
 from gateway.model.reading import Binary, BinaryKind
-from gateway.spi import Driver, Link, ModbusPort
+from gateway.spi import Driver, Link, ModbusPort, Tested
 
 MAX_SPAN = 2000  # inputs in one request: Modbus application protocol V1.1b3, 6.2
 
@@ -85,4 +85,4 @@ async def run(link: Link[ModbusInputsSettings], port: ModbusPort) -> None:
 
 DRIVER = Driver(name="modbus-inputs", title="Modbus input module (discrete inputs)", bus="modbus",
                 settings=ModbusInputsSettings, run=run, gives=tuple(kind.value for kind in BinaryKind),
-                start_s=10.0, silence_s=15.0)
+                start_s=10.0, silence_s=15.0, tested=(Tested.EMULATED,))

@@ -26,7 +26,7 @@ from drivers.devices.gatt_values import (
 from drivers.devices.pmd import Op, Setting, Status
 from gateway.model.finding import FallSource
 from gateway.model.reading import Accel, Binary, BinaryKind, Quantity, QuantityKind
-from gateway.spi import BlePeer, DeviceRejected, Driver, Link, LinkError, Notification
+from gateway.spi import BlePeer, DeviceRejected, Driver, Link, LinkError, Notification, Tested
 
 log = logging.getLogger(__name__)
 
@@ -234,4 +234,5 @@ DRIVER = Driver(
     falls=FallSource.WRIST,
     start_s=20.0,
     silence_s=15.0,  # heart rate comes every second, a frame of acceleration at least every two
+    tested=(Tested.VECTORS, Tested.EMULATED),
 )

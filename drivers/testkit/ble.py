@@ -1,4 +1,5 @@
 """Bluetooth for driver tests: a fake BlePeer that obeys the port's rules, and the checks that every BlePeer must pass.
+Its counterpart for what is only heard is advert.py.
 
 The checks run on the fake, on the first-party bus over an emulated radio, and on whatever a third party writes: give
 each a BleWorld, which is a peer together with a hand on its other end.
@@ -8,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol
 
+from drivers.testkit.advert import FakeNotes
 from gateway.spi import BlePeer, LinkError, LinkLost, Notification
 
 ENDS_S = 30.0  # longer than any call of a peer may take
@@ -22,7 +24,8 @@ class FakePeer:
     """
 
     def __init__(self, values: Mapping[str, bytes], on_write: OnWrite | None = None, address: str = "C0:00:00:00:00:01",
-                 rssi_dbm: int | None = -60) -> None:
+                 rssi_dbm: int | None = -60, notes: FakeNotes | None = None) -> None:
+        self.notes = notes or FakeNotes()
         self.values = dict(values)
         self.written: list[tuple[str, bytes]] = []
         self.subscribed: set[str] = set()

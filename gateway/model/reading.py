@@ -4,6 +4,7 @@ import math
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.model.finding import FallSource
 from gateway.model.time import Stamp
@@ -41,15 +42,37 @@ class QuantityKind(StrEnum):
 
     HEART_RATE = "heart_rate"
     BATTERY = "battery"
-    TEMPERATURE = "temperature"
+    TEMPERATURE = "temperature"  # of a room
+    HUMIDITY = "humidity"
+    STEPS = "steps"  # so far, by the device's own count
+    OXYGEN_SATURATION = "oxygen_saturation"
+    SYSTOLIC = "systolic_pressure"
+    DIASTOLIC = "diastolic_pressure"
+    MEAN_ARTERIAL = "mean_arterial_pressure"
+    BODY_TEMPERATURE = "body_temperature"
+    GLUCOSE = "glucose"  # in blood
+    WEIGHT = "body_weight"
 
 
 UNIT_OF: dict[QuantityKind, str] = {
     QuantityKind.HEART_RATE: "/min",
     QuantityKind.BATTERY: "%",
     QuantityKind.TEMPERATURE: "Cel",
+    QuantityKind.HUMIDITY: "%",
+    QuantityKind.STEPS: "{steps}",
+    QuantityKind.OXYGEN_SATURATION: "%",
+    QuantityKind.SYSTOLIC: "mm[Hg]",
+    QuantityKind.DIASTOLIC: "mm[Hg]",
+    QuantityKind.MEAN_ARTERIAL: "mm[Hg]",
+    QuantityKind.BODY_TEMPERATURE: "Cel",
+    QuantityKind.GLUCOSE: "mmol/L",
+    QuantityKind.WEIGHT: "kg",
 }
 """UCUM unit of each quantity."""
+
+TAKEN_ONCE = frozenset({QuantityKind.SYSTOLIC, QuantityKind.DIASTOLIC, QuantityKind.MEAN_ARTERIAL,
+                        QuantityKind.BODY_TEMPERATURE, QuantityKind.GLUCOSE, QuantityKind.WEIGHT})
+"""What somebody measured on purpose: no next sample makes up for a lost one."""
 
 
 class Accel(msgspec.Struct, frozen=True, tag="accel"):
@@ -67,11 +90,17 @@ class Accel(msgspec.Struct, frozen=True, tag="accel"):
 
 
 class Quantity(msgspec.Struct, frozen=True, tag="quantity"):
-    """One measured value in the unit of its kind; `plausible` False marks it, nothing drops it."""
+    """One measured value in the unit of its kind; `plausible` False marks it, nothing drops it.
+
+    Of a value that the device kept while it was out of reach: `age_s`, how long before the reading's stamp it was
+    taken, as far as the device's clock could be compared; `taken_local`, that clock's own word, ISO 8601 without zone.
+    """
 
     kind: QuantityKind
     value: float
     plausible: bool = True
+    age_s: float = 0.0
+    taken_local: str | None = None
 
 
 class Binary(msgspec.Struct, frozen=True, tag="binary"):
@@ -118,16 +147,19 @@ FUTURE_S = 1.0
 def sound(reading: Reading, now: Stamp) -> Reading:
     """The reading with what no driver may say mended, for a press with a wild stamp is a press all the same.
 
-    A stamp that is no number or lies ahead becomes `now`; a value that is no number is marked as implausible.
+    A stamp that is no number or lies ahead becomes `now`; a value that is no number is marked as implausible; an age
+    that is none becomes 0.
     """
     value, at = reading.value, reading.at
     if not math.isfinite(at.mono_s) or at.mono_s > now.mono_s + FUTURE_S:
         at = now
     if isinstance(value, Quantity) and not math.isfinite(value.value):
-        value = Quantity(value.kind, 0.0, plausible=False)
+        value = replace(value, value=0.0, plausible=False)
+    if isinstance(value, Quantity) and not 0 <= value.age_s < math.inf:
+        value = replace(value, age_s=0.0)
     return reading if at is reading.at and value is reading.value else Reading(reading.device, at, value)
 
 
 def may_drop(value: Measurement) -> bool:
-    """Tell whether a full queue may drop this value: samples yes, whatever can be or end an alarm never."""
-    return isinstance(value, Accel | Quantity)
+    """Tell whether a full queue may drop this value: samples yes; what can be or end an alarm, or came once, never."""
+    return isinstance(value, Accel) or (isinstance(value, Quantity) and value.kind not in TAKEN_ONCE)

@@ -8,8 +8,9 @@ Version 1. A change that breaks a driver raises SPI_VERSION.
 """
 
 from gateway.model.light import LightPattern
+from gateway.spi.advert import Addressed, Advertisement, Advertiser, AdvertPort, MacAddress, Notes
 from gateway.spi.bus import Bus, BusContext, BusKind
-from gateway.spi.driver import Driver, Link
+from gateway.spi.driver import Driver, Link, Tested
 from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
 from gateway.spi.orders import Light, Order
 from gateway.spi.ports import (
@@ -28,6 +29,10 @@ SPI_VERSION = 1
 
 __all__ = [
     "SPI_VERSION",
+    "Addressed",
+    "AdvertPort",
+    "Advertisement",
+    "Advertiser",
     "Attribute",
     "BlePeer",
     "Bus",
@@ -42,10 +47,13 @@ __all__ = [
     "Link",
     "LinkError",
     "LinkLost",
+    "MacAddress",
     "ModbusPort",
+    "Notes",
     "Notification",
     "Order",
     "SpiError",
+    "Tested",
     "ZclCommand",
     "ZclMessage",
     "ZigbeePort",

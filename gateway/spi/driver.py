@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -41,6 +42,14 @@ class Link(Protocol[S_co]):
         """Yield the last order given, if any, then every further one."""
 
 
+class Tested(StrEnum):
+    """How a driver was tested, in the words of the list of devices."""
+
+    VECTORS = "vectors of the specification"
+    EMULATED = "an emulated device"
+    HARDWARE = "the real device"
+
+
 @dataclass(frozen=True, slots=True)
 class Driver(Generic[S, P]):
     """A family of devices. Registered by the entry point group `gateway.drivers`.
@@ -50,7 +59,7 @@ class Driver(Generic[S, P]):
     sign of life before the device counts as silent; None for one that only speaks when something happens and
     has no heartbeat of its own. `gives`: the measurements it makes, for people; `takes`: the orders it follows.
     `falls`: by what the device watches over falls: WRIST where it gives a wearer's acceleration, WEARABLE where it
-    flags falls itself, RADAR; None where it does not, so that nobody counts on it.
+    flags falls itself, RADAR; None where it does not, so that nobody counts on it. `tested`: how, and nothing more.
 
     `settings`: its keys in the configuration. msgspec.Meta speaks for each to the technician: `description` is a noun
     for what is wanted, `examples` are good values, `extra={"identifies": True}` marks what no two devices may share.
@@ -66,6 +75,7 @@ class Driver(Generic[S, P]):
     falls: FallSource | None = None
     start_s: float = 10.0
     silence_s: float | None = None
+    tested: tuple[Tested, ...] = ()
 
 
 AnyDriver = Driver[Any, Any]

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.spi.advert import Notes
+
 
 class Notification(msgspec.Struct, frozen=True):
     """One GATT notification or indication."""
@@ -29,6 +31,9 @@ class BlePeer(Protocol):
     @property
     def rssi_dbm(self) -> int | None:
         """Signal of the last advertisement heard, None before the first."""
+
+    @property
+    def notes(self) -> Notes: ...
 
     def has(self, uuid: str) -> bool:
         """Tell whether the peer offers this characteristic."""

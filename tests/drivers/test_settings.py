@@ -9,13 +9,14 @@ from drivers.bus.ble import BUS as BLE
 from drivers.bus.gpio import BUS as GPIO
 from drivers.bus.modbus import BUS as MODBUS
 from drivers.bus.zigbee import BUS as ZIGBEE
-from drivers.devices import gpio_button, gpio_light, ias, modbus_inputs, polar
+from drivers.devices import bthome_sensor, glucose, gpio_button, gpio_light, ias, modbus_inputs, polar
 from gateway.config import salvage
 
 BUSES: dict[str, type[msgspec.Struct]] = {bus.name: bus.settings for bus in (BLE, GPIO, MODBUS, ZIGBEE)}
 DRIVERS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     driver.name: (driver.bus, driver.settings) for driver in (
-        gpio_button.DRIVER, gpio_light.DRIVER, ias.CONTACT, ias.SMOKE, modbus_inputs.DRIVER, polar.DRIVER)}
+        bthome_sensor.SENSOR, glucose.DRIVER, gpio_button.DRIVER, gpio_light.DRIVER, ias.CONTACT, ias.SMOKE,
+        modbus_inputs.DRIVER, polar.DRIVER)}
 HEAD = ('[gateway]\nid = "a"\n[city]\nhost = "care.example"\n[bus.modbus]\nport = "/dev/a"\n'
         '[bus.zigbee]\nport = "/dev/b"\n')
 
@@ -28,6 +29,10 @@ def told(*devices: str) -> list[str]:
 @pytest.mark.parametrize(("keys", "expected"), [
     ('driver = "polar"\naddress = "A0:9E"',
      'address: expected a MAC address, got "A0:9E": write for example "A0:9E:1A:12:34:56"'),
+    ('driver = "glucose"\naddress = "A0:9E"',
+     'address: expected a MAC address, got "A0:9E": write for example "A0:9E:1A:12:34:56"'),
+    ('driver = "bthome"\naddress = "A0:9E:1A:12:34:56"\nkey = "abc"',
+     'key: expected a bind key of 32 hex digits, got "abc": write for example "231d39c1d7cc1ab1aee224cd096db932"'),
     ('driver = "ias-smoke"\nieee = "00:15"',
      'ieee: expected an IEEE address, got "00:15": write for example "00:15:8d:00:01:02:03:04"'),
     ('driver = "gpio-button"\npin = 28', "pin: cannot be 28: write a whole number from 0 to 27, for example 17"),

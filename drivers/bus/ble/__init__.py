@@ -4,6 +4,8 @@
     scan.py      the one scanner and its watchdog
     sightings.py who was heard, and waiting for somebody
     peer.py      BlePeer over bleak
+    adverts.py   AdvertPort: what one address advertises
+    notebook.py  what drivers want to know again after a restart
     bluez.py     the host's Bluetooth service watched over D-Bus: adapter, kept links, its death
     backends.py  stand-ins for BlueZ, by entry point
 
@@ -30,7 +32,7 @@ class BleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 BUS = BusKind(
     name="ble",
     settings=BleSettings,
-    make=lambda settings, context: BleBus(settings.adapter, settings.backend, context.mono_s),
+    make=lambda settings, context: BleBus(settings.adapter, settings.backend, context.mono_s, context.state_dir),
 )
 
 __all__ = ["BUS", "BleBus", "BleSettings"]

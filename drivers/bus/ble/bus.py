@@ -1,4 +1,4 @@
-"""BleBus: one radio, one scanner, a peer for each open device.
+"""BleBus: one radio, one scanner, a peer for each open device; for one that only advertises, what it says.
 
 run() brings the radio up and holds it; when it raises, every open peer is lost and open() refuses until it runs again.
 """
@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from bleak.backends.device import BLEDevice
@@ -14,11 +15,13 @@ from bleak.backends.scanner import AdvertisementData
 from bleak_retry_connector import clear_cache
 
 from drivers.bus.ble import bluez
+from drivers.bus.ble.adverts import Adverts
 from drivers.bus.ble.backends import Backend, load
+from drivers.bus.ble.notebook import Notebook
 from drivers.bus.ble.peer import Peer
 from drivers.bus.ble.scan import Scan
 from drivers.bus.ble.sightings import Sighting, Sightings, driver_for
-from gateway.spi import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
+from gateway.spi import Advertisement, Advertiser, BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +33,14 @@ RESTARTS_BEFORE_POWER_CYCLE = 4
 class BleBus:
     """The Bluetooth LE radio of one adapter."""
 
-    def __init__(self, adapter: str, backend: str, mono_s: Callable[[], float]) -> None:
+    def __init__(self, adapter: str, backend: str, mono_s: Callable[[], float],
+                 state_dir: Path | None = None) -> None:
         self._adapter, self._backend_name, self._mono_s = adapter, backend, mono_s
+        self._notebook = Notebook(state_dir)
         self._backend = Backend(backend)
         self._sightings = Sightings()
         self._peers: set[Peer] = set()
+        self._adverts: set[Adverts] = set()
         self._listed: set[str] = set()  # addresses whose services this bluetoothd has listed: bleak's cache is good
         self._reread: set[str] = set()  # addresses whose cached list of services lacked something
         self._connecting = asyncio.Lock()  # controllers take one connection request at a time
@@ -49,6 +55,7 @@ class BleBus:
         """Hold the radio up until cancelled. Raises BusUnavailable."""
         fault = BusUnavailable("the Bluetooth bus was stopped", "none needed: it is started again")
         try:
+            await self._notebook.load()
             self._backend = load(self._backend_name)
             if self._backend.is_bluez:
                 async with bluez.connect(self._adapter) as service:
@@ -60,11 +67,21 @@ class BleBus:
             raise
         finally:
             self._go_down(fault)
+            await self._notebook.save()
 
     @asynccontextmanager
-    async def open(self, device: str, settings: Any) -> AsyncIterator[Peer]:
-        """Wait until the device is heard, connect, give the peer; disconnect on leaving."""
+    async def open(self, device: str, settings: Any) -> AsyncIterator[Peer | Adverts]:
+        """Wait until the device is heard, connect, give the peer; disconnect on leaving. An Advertiser: listen only."""
         address = settings.address.upper()
+        if isinstance(settings, Advertiser):
+            await self._up()
+            adverts = Adverts(address, self._notebook.page(device))
+            self._adverts.add(adverts)
+            try:
+                yield adverts
+            finally:
+                self._adverts.discard(adverts)
+            return
         peer = await self._connected(device, address)
         self._peers.add(peer)
         fresh_list_wanted = address not in self._reread
@@ -94,7 +111,8 @@ class BleBus:
     def health(self) -> dict[str, Any]:
         state = "starting" if not self._settled.is_set() else "down" if self._fault else "up"
         advertisements = self._scan.advertisements if self._scan else 0
-        return {"state": state, "adapter": self._adapter, "backend": self._backend_name, "links": len(self._peers),
+        return {"state": state, "adapter": self._adapter, "backend": self._backend_name,
+                "links": len(self._peers), "heard_only": len(self._adverts),
                 "awaited": len(self._sightings.awaited), "advertisements": advertisements} | self._counts
 
     # -- up and down ------------------------------------------------------------------------------------------------
@@ -116,6 +134,7 @@ class BleBus:
             while not (service and await service.dead(TICK_S)):
                 if service is None:
                     await asyncio.sleep(TICK_S)
+                await self._notebook.save()
                 await self._look_after(scan, service)
             raise BusUnavailable("bluetoothd went away",
                                  "none needed if it comes back by itself; else: systemctl status bluetooth")
@@ -150,8 +169,9 @@ class BleBus:
         self._settled.set()
         self._listed.clear()  # a new bluetoothd exports nothing until it has listed it; bleak's cache does not know
         self._sightings.clear(BusUnavailable(fault.reason, fault.cure))
-        for peer in self._peers:
-            peer.lose(fault.reason, fault.cure)
+        ports: list[Peer | Adverts] = [*self._peers, *self._adverts]
+        for port in ports:
+            port.lose(fault.reason, fault.cure)
 
     async def _up(self) -> None:
         await self._settled.wait()
@@ -162,8 +182,13 @@ class BleBus:
 
     def _heard(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         self._silent_restarts = 0
+        address, now_mono_s = device.address.upper(), self._mono_s()
         name = advertisement.local_name or device.name
-        self._sightings.add(Sighting(device.address.upper(), name, advertisement.rssi, self._mono_s(), device))
+        self._sightings.add(Sighting(address, name, advertisement.rssi, now_mono_s, device))
+        for adverts in self._adverts:
+            if adverts.address == address:
+                adverts.heard(Advertisement(now_mono_s, advertisement.rssi, name, dict(advertisement.service_data),
+                                            dict(advertisement.manufacturer_data)))
 
     def _take_over(self, kept: list[BLEDevice]) -> None:
         """Links of an earlier daemon that was killed: such a device does not advertise, so no scan would find it."""
@@ -181,7 +206,7 @@ class BleBus:
         self._sightings.forget(address)
         async with self._connecting:
             await self._up()
-            peer = Peer(sighting, self._mono_s, lambda uuid: self._missing(address, uuid))
+            peer = Peer(sighting, self._notebook.page(device), self._mono_s, lambda uuid: self._missing(address, uuid))
             self._peers.add(peer)  # so that the bus going down ends the attempt
             try:
                 use_cache = address in self._listed and address not in self._reread

@@ -11,6 +11,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakError
 from bleak_retry_connector import BleakClientWithServiceCache, establish_connection
 
+from drivers.bus.ble.notebook import Page
 from drivers.bus.ble.sightings import Sighting
 from gateway.spi import LinkError, LinkLost, Notification, SpiError
 
@@ -28,7 +29,9 @@ _BLEAK_ERRORS = (BleakError, OSError, EOFError, AttributeError, AssertionError)
 class Peer:
     """One connected device; made by Peer.connect. Once lost it stays lost."""
 
-    def __init__(self, sighting: Sighting, mono_s: Callable[[], float], missing: Callable[[str], SpiError]) -> None:
+    def __init__(self, sighting: Sighting, notes: Page, mono_s: Callable[[], float],
+                 missing: Callable[[str], SpiError]) -> None:
+        self.notes = notes
         self._sighting, self._mono_s, self._missing = sighting, mono_s, missing
         self._client: BleakClient | None = None
         self._characteristics: dict[str, BleakGATTCharacteristic] = {}

@@ -56,12 +56,25 @@ def test_a_sound_reading_passes_as_it_is(value: Value, mono_s: float) -> None:
     assert sound(reading, NOW) is reading
 
 
-def test_only_samples_and_quantities_may_drop() -> None:
+def test_only_samples_may_drop() -> None:
     assert may_drop(Accel(52.0, 8.0, 0, b""))
     assert may_drop(Quantity(QuantityKind.BATTERY, 80.0))
+    assert may_drop(Quantity(QuantityKind.OXYGEN_SATURATION, 97.0))
     assert not may_drop(Press(Button.CANCEL))
     assert not may_drop(Binary(BinaryKind.SMOKE, active=False))
     assert not may_drop(FallFlag(FallSource.RADAR))
+
+
+def test_what_somebody_measured_on_purpose_may_not_drop() -> None:
+    for kind in (QuantityKind.SYSTOLIC, QuantityKind.GLUCOSE, QuantityKind.WEIGHT, QuantityKind.BODY_TEMPERATURE):
+        assert not may_drop(Quantity(kind, 80.0))
+
+
+@given(st.floats())
+def test_an_age_that_is_none_becomes_nought_and_any_other_stays(age_s: float) -> None:
+    after = sound(Reading("d", NOW, Quantity(QuantityKind.GLUCOSE, 5.4, age_s=age_s)), NOW).value
+    assert isinstance(after, Quantity)
+    assert after.age_s == (age_s if 0 <= age_s < math.inf else 0.0)
 
 
 def test_every_quantity_has_its_unit_and_every_finding_its_codes() -> None:
