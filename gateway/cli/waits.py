@@ -1,14 +1,15 @@
 """How soon would anyone notice, by hour of the day: as text that can stand in a report, and as a drawing. Pure."""
 
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 
 from gateway.cli.svg import COLOURS, GREY, stroke, text
-from gateway.detect.noticing import DAYS, HORIZON_S, Hour
+from gateway.detect.noticing import DAYS, Hour
 
 TITLE = "How soon would anyone notice?"
 MEANT = f"Had the resident collapsed in this hour, an alert would have come after (the last {DAYS} days):"
-_MIDDLE, _WORST, _NEVER = "█", "░", "▒"
+_MIDDLE, _WORST = "█", "░"
 _HOUR_S, _DAYTIME = 3600.0, range(7, 22)
 _GUTTER = 32
 _WIDTH, _HEIGHT, _LEFT, _TOP, _FOOT, _COLUMN = 960, 420, 64, 96, 64, 36
@@ -21,8 +22,7 @@ def lines(hours: Sequence[Hour], width: int) -> list[str]:
     found = [TITLE, MEANT, "", f"{'':<9}{'middling':>9}{'worst':>11}   {scale}".rstrip()]
     for one in hours:
         middle, worst = (round(columns * _share(wait_s, top_h)) for wait_s in (one.median_s, one.worst_s))
-        shade = _NEVER if one.worst_s is None else _WORST
-        bar = _MIDDLE * middle + shade * (worst - middle) if one.median_s is not None else _NEVER * columns
+        bar = _MIDDLE * middle + _WORST * (worst - middle)
         found.append(f"{span(one.hour):<9}{wait(one.median_s):>9}{wait(one.worst_s):>11}   {bar}")
     return [*found, "", *sentences(hours)]
 
@@ -35,9 +35,9 @@ def sentences(hours: Sequence[Hour]) -> Iterator[str]:
     for words, some in (("By day (07-22 h)", [one for one in hours if one.hour in _DAYTIME]),
                         ("At night", [one for one in hours if one.hour not in _DAYTIME])):
         if some:
-            middle = sorted(_or_never(one.median_s) for one in some)[len(some) // 2]
-            worst = max(some, key=lambda one: _or_never(one.worst_s))
-            yield (f"{words}: {wait(_known(middle))} on a middling day, at worst {wait(worst.worst_s)} "
+            middle = statistics.median_low(one.median_s for one in some)
+            worst = max(some, key=lambda one: one.worst_s)
+            yield (f"{words}: {wait(middle)} on a middling day, at worst {wait(worst.worst_s)} "
                    f"(between {span(worst.hour)} h).")
     if (days := max(one.days for one in hours)) < DAYS:
         yield f"Only {days} of {DAYS} days are known so far."
@@ -48,9 +48,9 @@ def span(hour: int) -> str:
     return f"{hour:02d}-{(hour + 1) % 24:02d}"
 
 
-def wait(wait_s: float | None) -> str:
+def wait(wait_s: float) -> str:
     """A wait in words."""
-    return "no alert" if wait_s is None else f"{wait_s / _HOUR_S:.1f} h"
+    return f"{wait_s / _HOUR_S:.1f} h"
 
 
 def drawn(hours: Sequence[Hour]) -> str:
@@ -58,10 +58,10 @@ def drawn(hours: Sequence[Hour]) -> str:
     top_h = _top_h(hours)
     height = _TOP + _HEIGHT + _FOOT
 
-    def y(wait_s: float | None) -> float:
+    def y(wait_s: float) -> float:
         return _TOP + (1 - _share(wait_s, top_h)) * _HEIGHT
 
-    def column(one: Hour, wait_s: float | None, opacity: float) -> str:
+    def column(one: Hour, wait_s: float, opacity: float) -> str:
         return (f'<rect x="{_x(one.hour) + 4:.1f}" y="{y(wait_s):.1f}" width="{_COLUMN - 8}" '
                 f'height="{_TOP + _HEIGHT - y(wait_s):.1f}" fill="{COLOURS[0]}" fill-opacity="{opacity}">'
                 f"<title>{span(one.hour)} h: {wait(wait_s)}</title></rect>")
@@ -81,21 +81,12 @@ def drawn(hours: Sequence[Hour]) -> str:
 
 
 def _top_h(hours: Sequence[Hour]) -> int:
-    """The end of the scale: a multiple of 4 h that no known wait exceeds."""
-    known_s = [wait_s for one in hours for wait_s in (one.median_s, one.worst_s) if wait_s is not None]
-    return max(4, 4 * math.ceil(max(known_s, default=0.0) / 4 / _HOUR_S))
+    """The end of the scale: a multiple of 4 h that no wait exceeds."""
+    return max(4, 4 * math.ceil(max((one.worst_s for one in hours), default=0.0) / 4 / _HOUR_S))
 
 
-def _share(wait_s: float | None, top_h: int) -> float:
-    return 1.0 if wait_s is None else wait_s / _HOUR_S / top_h
-
-
-def _or_never(wait_s: float | None) -> float:
-    return 2 * HORIZON_S if wait_s is None else wait_s
-
-
-def _known(wait_s: float) -> float | None:
-    return wait_s if wait_s <= HORIZON_S else None
+def _share(wait_s: float, top_h: int) -> float:
+    return wait_s / _HOUR_S / top_h
 
 
 def _x(hour: float) -> float:

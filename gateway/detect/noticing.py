@@ -2,23 +2,24 @@
 
 Rules
  1. One figure an hour of the flat's wall clock, in whole minutes: the first that is said of an hour stands.
- 2. A figure is kept DAYS days. What was not said (no power, no clock, nobody in) is UNKNOWN and counts for nothing.
+ 2. A figure is kept DAYS days. What was not said (no power, no clock, nobody in, an alert given already) is
+    UNKNOWN and counts for nothing.
  3. A clock that falls back by more than a day was wrong before: what it dated is forgotten.
 Two bytes a figure, 1,344 in all.
 """
 
-import math
 import statistics
 
 import msgspec
 
 from gateway.detect import inactivity
 from gateway.detect.home import Input
+from gateway.detect.inactivity.place import OUT
 
 DAYS, HOURS = 28, 24
-UNKNOWN, NEVER = 0xFFFF, 0xFFFE
+UNKNOWN = 0xFFFF
 HORIZON_S = 48 * 3600.0
-"""What would not be told within it counts as never."""
+"""So far ahead the daemon says when an alert would come if nothing more happens."""
 _HOUR_S, _MINUTE_S = 3600.0, 60.0
 _SIZE = DAYS * HOURS
 
@@ -31,20 +32,22 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Hour(msgspec.Struct, frozen=True):
-    """One hour of the day (0 to 23) over the `days` days that tell of it. In seconds; None: no alert would come."""
+    """One hour of the day (0 to 23) over the `days` days that tell of it."""
 
     hour: int
     days: int
-    median_s: float | None
-    worst_s: float | None
+    median_s: float
+    worst_s: float
 
 
 def step(state: State, happened: Input, gaps: inactivity.State, settings: inactivity.Settings) -> State:
     """Once an hour, ask what the detector of inactivity would do from now on; `gaps`: its state after this input."""
     if happened.local_s is None or not due(state, happened.local_s):
         return state
-    wait_s = inactivity.notice(gaps, happened.at_s, happened.local_s, HORIZON_S, settings)
-    return note(state, happened.local_s, math.inf if wait_s is None else wait_s)
+    at_home = gaps.all.clock is not None and gaps.all.clock.place != OUT
+    horizon_s = settings.cap_h * 3600.0  # by then there is an alert, unless there was one already
+    wait_s = inactivity.notice(gaps, happened.at_s, happened.local_s, horizon_s, settings) if at_home else None
+    return note(state, happened.local_s, wait_s)
 
 
 def due(state: State, local_s: float) -> bool:
@@ -54,7 +57,7 @@ def due(state: State, local_s: float) -> bool:
 
 
 def note(state: State, local_s: float, wait_s: float | None) -> State:
-    """Keep the wait of this hour, infinite if no alert would come; None: nothing can be said of it."""
+    """Keep the wait of this hour; None: nothing can be said of it."""
     if not due(state, local_s):
         return state
     hour = int(local_s // _HOUR_S)
@@ -63,8 +66,7 @@ def note(state: State, local_s: float, wait_s: float | None) -> State:
     minutes, newest = bytearray(state.minutes), hour - 1 if state.hour is None else state.hour
     for unsaid in range(max(newest + 1, hour - _SIZE + 1), hour):
         _put(minutes, unsaid, UNKNOWN)
-    _put(minutes, hour, UNKNOWN if wait_s is None else
-         NEVER if math.isinf(wait_s) else min(round(wait_s / _MINUTE_S), NEVER - 1))
+    _put(minutes, hour, UNKNOWN if wait_s is None else min(round(wait_s / _MINUTE_S), UNKNOWN - 1))
     return State(hour, bytes(minutes))
 
 
@@ -75,16 +77,12 @@ def by_hour(state: State) -> list[Hour]:
         wait = int.from_bytes(state.minutes[_place(hour) : _place(hour) + 2], "big")
         if wait != UNKNOWN:
             known.setdefault(hour % HOURS, []).append(wait)
-    return [Hour(hour, len(waits), _seconds(statistics.median_low(waits)), _seconds(max(waits)))
+    return [Hour(hour, len(waits), statistics.median_low(waits) * _MINUTE_S, max(waits) * _MINUTE_S)
             for hour, waits in sorted(known.items())]
 
 
 def _fell_back(newest: int, hour: int) -> bool:
     return hour < newest - HOURS
-
-
-def _seconds(minutes: int) -> float | None:
-    return None if minutes == NEVER else minutes * _MINUTE_S
 
 
 def _place(hour: int) -> int:

@@ -98,7 +98,10 @@ def rows(group: str, detector: str, verdicts: Sequence[Verdict]) -> list[Row]:
     def rate(measure: str, kinds: Callable[[str], bool]) -> None:
         count = sum(one.count(kinds) for one in verdicts)
         low, high = byar(count)
-        add(measure, count / years, "/home-year", (low / years, high / years), f"{count} in {years:.2f} home-years")
+        each = {kind: sum(one.false.get(kind, 0) for one in verdicts) for one in verdicts for kind in one.false}
+        told = ", ".join(f"{kind} {of}" for kind, of in sorted(each.items()) if kinds(kind))
+        add(measure, count / years, "/home-year", (low / years, high / years),
+            f"{count} in {years:.2f} home-years: {told or 'none'}")
 
     def delay(measure: str, delays_h: Sequence[float], percent: float) -> None:
         if delays_h:

@@ -11,7 +11,7 @@ from gateway.cli import waits
 from gateway.cli.homes.course import Course, replay
 from gateway.cli.homes.recording import read
 from gateway.detect import inactivity, noticing
-from gateway.detect.home import Tick
+from gateway.detect.home import Sign, SignKind, Tick
 from gateway.detect.noticing import Hour
 from tests.unit.cli.conftest import Shell
 from tests.unit.cli.desk import Desk, refused
@@ -73,16 +73,19 @@ def test_the_hours_are_drawn_in_80_columns_and_summed_up(shell: Shell, desk: Des
 
 
 def test_of_a_recording_it_says_what_stepping_through_it_would(shell: Shell, tmp_path: Path) -> None:
-    """Every hour of the last four weeks: what the detector says at that hour's first input, one after the other."""
+    """Each hour of four weeks: what the detector says at the hour's first input, unless the door was the last sign."""
     events = written(tmp_path / "e.csv", *lived(30))
     inputs, settings = read(events).inputs, inactivity.Settings()
     asked: dict[int, float | None] = {}
+    out = [False]
 
     def step(known: inactivity.State, happened: Any) -> tuple[inactivity.State, list[Any]]:
         known, _ = inactivity.step(known, happened, settings)
+        if isinstance(happened, Sign):
+            out[0] = happened.kind is SignKind.DOOR
         if happened.at_s >= inputs[-1].at_s - 28 * DAY_S:
-            asked.setdefault(int(happened.at_s // HOUR_S), inactivity.notice(
-                known, happened.at_s, happened.local_s, noticing.HORIZON_S, settings))
+            wait_s = inactivity.notice(known, happened.at_s, happened.local_s, noticing.HORIZON_S, settings)
+            asked.setdefault(int(happened.at_s // HOUR_S), None if out[0] else wait_s)
         return known, []
 
     for _ in replay(Course(step, inactivity.State()), inputs):
@@ -90,12 +93,12 @@ def test_of_a_recording_it_says_what_stepping_through_it_would(shell: Shell, tmp
     assert len(asked) > 600
     expected = noticing.State()
     for hour, wait_s in sorted(asked.items()):
-        expected = noticing.note(expected, hour * HOUR_S, float("inf") if wait_s is None else wait_s)
+        expected = noticing.note(expected, hour * HOUR_S, wait_s)
     hours = shell.json("routine", "notice", "--replay", events)["hours"]
     assert hours == [{"hour": one.hour, "days": one.days, "median_s": one.median_s, "worst_s": one.worst_s}
                      for one in noticing.by_hour(expected)]
     assert len(hours) == 24
-    assert {one["days"] for one in hours} == {28}
+    assert 600 < sum(one["days"] for one in hours) < 28 * 24  # and sometimes out
 
 
 def test_a_recording_that_is_no_good_is_refused(shell: Shell, tmp_path: Path) -> None:
@@ -117,17 +120,6 @@ def test_bars_are_as_long_as_their_waits_whatever_the_width(width: int) -> None:
     assert nine.count("█") + nine.count("░") == columns
     assert three.count("█") == round(columns * 6 / 8)
     assert max(map(len, lines[3:28])) <= width
-
-
-def test_where_no_alert_would_come_that_is_said_and_seen() -> None:
-    never = [Hour(3, 28, 2 * HOUR_S, None), Hour(4, 28, None, None)]
-    lines = waits.lines(never, 80)
-    (three,), (four,) = ([line for line in lines if line.startswith(hour)] for hour in ("03", "04"))
-    assert "no alert" in three
-    assert three.count("█") == 24
-    assert three.count("▒") == 24
-    assert four.count("▒") == 48
-    assert "At night: no alert on a middling day, at worst no alert (between 03-04 h)." in lines
 
 
 def test_what_is_not_known_yet_is_said() -> None:

@@ -1,12 +1,10 @@
 """How soon anyone would notice: what is kept of each hour, and what is said of it."""
 
-import math
-
 import msgspec
 import pytest
 
 from gateway.detect import inactivity
-from gateway.detect.home import Sign, SignKind, Tick
+from gateway.detect.home import Away, Sign, SignKind, Tick
 from gateway.detect.noticing import DAYS, Hour, State, by_hour, due, note, step
 
 HOUR_S, DAY_S = 3600.0, 86400.0
@@ -23,11 +21,6 @@ def kept(*waits: tuple[float, float | None]) -> State:
 def test_an_hour_has_the_middling_and_the_worst_wait_of_its_days() -> None:
     state = kept((7, 1), (7 + 24, 5), (7 + 48, 2))
     assert by_hour(state) == [Hour(7, 3, 2 * HOUR_S, 5 * HOUR_S)]
-
-
-def test_where_no_alert_would_come_that_is_the_worst() -> None:
-    assert by_hour(kept((7, 1), (31, 1), (55, math.inf))) == [Hour(7, 3, HOUR_S, None)]
-    assert by_hour(kept((7, 1), (31, math.inf), (55, math.inf))) == [Hour(7, 3, None, None)]
 
 
 def test_the_first_word_on_an_hour_stands() -> None:
@@ -71,6 +64,47 @@ def test_the_state_is_small_and_survives_being_saved() -> None:
     assert len(saved) < 4096
     assert by_hour(msgspec.json.decode(saved, type=State)) == by_hour(state)
     assert len(by_hour(state)) == 24
+
+
+def a_day_until(hour: float, *signs: Sign) -> inactivity.State:
+    """What the detector knows after a week of two signs an hour by day, and these."""
+    known = inactivity.State()
+    usual = [MONDAY_S + day * DAY_S + at * 1800.0 for day in range(7) for at in range(14, 46)]
+    for happened in [*(kitchen(at_s) for at_s in usual if at_s < MONDAY_S + 6 * DAY_S + hour * HOUR_S), *signs]:
+        known, _ = inactivity.step(known, happened, inactivity.Settings())
+    return known
+
+
+def kitchen(at_s: float) -> Sign:
+    return Sign(at_s, at_s, "m", SignKind.MOTION, "kitchen", True)
+
+
+NOON_S = MONDAY_S + 6 * DAY_S + 12 * HOUR_S
+
+
+def asked(known: inactivity.State) -> list[Hour]:
+    return by_hour(step(State(), Tick(NOON_S, NOON_S), known, inactivity.Settings()))
+
+
+def test_an_hour_at_home_has_a_wait_and_one_away_has_none() -> None:
+    door = Sign(NOON_S - 60, NOON_S - 60, "d", SignKind.DOOR, "hall", False)
+    assert [one.hour for one in asked(a_day_until(11.9))] == [12]
+    assert asked(a_day_until(11.9, door)) == []
+
+
+def test_while_the_flat_is_declared_empty_nothing_can_be_said() -> None:
+    known, _ = inactivity.step(a_day_until(11.9), Away(NOON_S - 60, NOON_S - 60, NOON_S + DAY_S), inactivity.Settings())
+    assert asked(known) == []
+
+
+def test_after_an_alert_nothing_can_be_said_until_the_next_sign() -> None:
+    known, alerts = a_day_until(0.0), 0
+    for minute in range(12 * 60):
+        at_s = MONDAY_S + 6 * DAY_S + minute * 60
+        known, told = inactivity.step(known, Tick(at_s, at_s), inactivity.Settings())
+        alerts += len(told)
+    assert alerts == 1
+    assert asked(known) == []
 
 
 # -- beside the detector ---------------------------------------------------------------------------------------------
