@@ -4,8 +4,8 @@ Rules
  1. Remembered are RING_S of acceleration, in chunks of a second or less, and of heart rate. RING_BYTES, CHUNKS and
     BEATS bound it whatever a bracelet sends.
  2. A sample's time is its running number over the rate, on a scale of the wearer's own. A jump of the number is a hole.
-    A step back or another rate is a new session: of its first sample only the arrival is known, so it lies as long
-    after the session before as the two blocks at the seam arrived apart.
+    A step back or another rate is a new session, unless the newest block just came twice. Of a session's first sample
+    only the arrival is known, so it lies as long after the one before as the two blocks at the seam arrived apart.
  3. A fall opens a capture, from BEFORE_S before its impact to AFTER_S after it; a finding that tells no impact_ago_s is
     taken for the impact itself. The same alarm's next finding opens another capture only if its impact lies outside.
  4. A capture is complete with the sample at its end, or WAIT_S after the finding: the bracelet is lost, what there is
@@ -121,7 +121,7 @@ def step(state: State, happened: Input) -> tuple[State, tuple[Evidence, ...]]:
 def _remembered(state: State, at: Stamp, block: Accel) -> State:
     """Rules 1 and 2."""
     whole = len(block.samples_mg) // SAMPLE_BYTES * SAMPLE_BYTES
-    if not (whole and 0 < block.rate_hz <= MAX_RATE_HZ):
+    if not (whole and 0 < block.rate_hz <= MAX_RATE_HZ) or _said_already(state, block):
         return state
     since_s = _since_s(state, at)
     chunks = [chunk for chunk in _joined(state.chunks, at, block, block.samples_mg[:whole]) if chunk.mono_s >= since_s]
@@ -214,6 +214,15 @@ def _complete(state: State, capture: Capture) -> Evidence:
                   for beat in state.beats if -BEFORE_S <= beat.mono_s - impact_mono_s <= AFTER_S)
     return msgspec.structs.replace(capture.evidence, pieces=tuple(pieces), samples_mg=all_samples, heart=heart,
                                    peak_g=largest_g(all_samples))
+
+
+def _said_already(state: State, block: Accel) -> bool:
+    """Tell whether the newest block came once more: a link's repeat is no new session."""
+    if not state.chunks:
+        return False
+    newest, end = state.chunks[-1], block.first_index + len(block.samples_mg) // SAMPLE_BYTES
+    return newest.rate_hz == block.rate_hz and newest.first_index + newest.n == end and newest.samples_mg.endswith(
+        block.samples_mg)
 
 
 def _goes_on(before: Chunk, chunk: Chunk) -> bool:

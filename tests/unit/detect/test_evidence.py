@@ -228,6 +228,14 @@ def test_two_rates_stand_side_by_side_each_in_its_own(before_hz: float, after_hz
     assert kept.holes() == [(-3.0, -2.0)]
 
 
+def test_a_block_that_comes_twice_counts_once() -> None:
+    bracelet = Bracelet().wear(60)
+    bracelet.take(Accel(RATE_HZ, 8.0, bracelet.next - 25, numbered(bracelet.next - 25, 25)))
+    (kept,) = bracelet.fell(4.0).wear(20).kept
+    assert len(kept.pieces) == 1
+    assert [number for _, number in numbers(kept)] == list(range(2300, 3800))
+
+
 def test_another_rate_is_another_session_though_the_number_goes_on() -> None:
     bracelet = Bracelet(26.0).wear(57)
     bracelet.again(1.0, 52.0).next = 57 * 26
