@@ -212,16 +212,19 @@ def is_busy(second: Samples) -> bool:
 
 def _given_up(state: State, device: str, at: Stamp) -> tuple[Finding, ...]:
     """Rule 4: the surest of those awaited."""
-    if not state.awaited:
+    if not state.awaited or state.heard is None:
         return ()
-    return (_finding(max(state.awaited, key=lambda one: one.score), state.grid, device, at, 1.0),)
+    silent_s = at.mono_s - state.heard.mono_s if at.boot_id == state.heard.boot_id else 0.0
+    surest = max(state.awaited, key=lambda one: one.score)
+    return (_finding(surest, state.grid, device, at, math.inf, silent_s),)
 
 
-def _finding(one: Awaited, grid: Grid, device: str, at: Stamp, high: float) -> Finding:
+def _finding(one: Awaited, grid: Grid, device: str, at: Stamp, high: float, silent_s: float = 0.0) -> Finding:
+    """`silent_s`: how long before `at` the newest sample came."""
     stage = Stage.IMPACT if one.score >= high else Stage.NO_RECOVERY
     said = dict(zip(features.NAMES, one.vector.tolist(), strict=True))
     evidence = {name: round(said[name], 4) for name in SHOWN}
-    ago_s = grid.number_s(one.number)
+    ago_s = grid.number_s(one.number) + max(0.0, silent_s)
     return Finding(
         FindingKind.FALL, device, at, round(one.score, 3), words(said, stage),
         {"impact_ago_s": round(ago_s, 3), "stage": float(stage), "busy_s": float(one.busy), **evidence},

@@ -240,9 +240,11 @@ def test_who_is_awaited_when_a_new_session_begins_has_fallen(again: Callable[[in
     blocks = gone(8)
     state, told = shown(blocks)
     assert told == []
-    state, (finding,) = falls.step(state, "bracelet", at(99), again(blocks[-1].first_index + 10), saying())
-    assert (finding.at, finding.evidence["stage"]) == (at(99), Stage.NO_RECOVERY)
-    assert finding.evidence["impact_ago_s"] == pytest.approx(8.1, abs=0.1)
+    assert state.heard is not None
+    now = at(state.heard.mono_s + 40)
+    state, (finding,) = falls.step(state, "bracelet", now, again(blocks[-1].first_index + 10), saying())
+    assert (finding.at, finding.evidence["stage"]) == (now, Stage.NO_RECOVERY)
+    assert finding.evidence["impact_ago_s"] == pytest.approx(48.1, abs=0.1)
     assert state.awaited == ()
 
 
@@ -268,6 +270,7 @@ def test_who_is_awaited_and_falls_silent_for_five_seconds_has_fallen_and_is_told
     now = at(heard.mono_s + SILENT_S)
     state, (finding,) = falls.tick(state, "bracelet", now)
     assert (finding.at, finding.evidence["stage"]) == (now, Stage.NO_RECOVERY)
+    assert finding.evidence["impact_ago_s"] == pytest.approx(8.1 + SILENT_S, abs=0.1)
     assert falls.tick(state, "bracelet", at(now.mono_s + 60))[1] == ()
 
 
@@ -306,18 +309,19 @@ def test_a_fall_told_of_silence_brings_a_pause_to_what_follows_it() -> None:
     state, _ = shown(blocks)
     state, _ = falls.tick(state, "bracelet", at(99))
     end = blocks[-1].first_index + 10
-    found = []
-    for block in standing(1.5).knock(HARD).rest(8.5, LYING).knock(HARD).rest(4, LYING).blocks():
+    told_s = []
+    for block in standing(1.5).knock(HARD).rest(8.8, LYING).knock(HARD).rest(4, LYING).blocks():
         later = msgspec.structs.replace(block, first_index=block.first_index + end)
-        state, more = falls.step(state, "bracelet", at(100), later, saying())
-        found += more
-    assert len(found) == 1
+        state, found = falls.step(state, "bracelet", at(100), later, saying())
+        told_s += [(block.first_index + 10) / 50 for _ in found]
+    assert told_s == [pytest.approx(10.5 + WINDOW_S, abs=0.3)]
 
 
 def test_after_a_fall_that_was_told_nobody_else_is_awaited() -> None:
     wrist = standing().knock(SOFT).rest(5, LYING).knock(HARD).rest(40, LYING)
     assert [one.finding.evidence["stage"] for one in told_of(wrist)] == [Stage.IMPACT]
     assert shown(wrist.blocks())[0].awaited == ()
+    assert [one.finding.score for one in shown(wrist.blocks(len(wrist.samples)))[1]] == [pytest.approx(0.95, abs=0.01)]
 
 
 # -- 6: the beginning ------------------------------------------------------------------------------------------------
