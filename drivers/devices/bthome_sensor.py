@@ -95,7 +95,7 @@ class Receiver:
 
 def _decrypted(key: bytes, sealed: bthome.Sealed, address: str) -> bytes | None:
     """The objects, None where key, address or data are not what the MIC was made of."""
-    from cryptography.exceptions import InvalidTag  # 6 MB that only homes with encrypting devices need
+    from cryptography.exceptions import InvalidTag  # 8 MB that only homes with encrypting devices need
     from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
     try:

@@ -233,9 +233,10 @@ def oracle(data: bytes) -> dict[str, Any]:
     return found | {key.key: value.event_type for key, value in update.events.items()}
 
 
+# Not 0x58, which it rounds to tenths.
 NUMBER = st.one_of(*(
     st.tuples(st.just(object_id), st.binary(min_size=size, max_size=size))
-    for object_id, size in ((0x01, 1), (0x02, 2), (0x03, 2), (0x2E, 1), (0x45, 2), (0x57, 1))))  # it rounds 0x58 to tenths
+    for object_id, size in ((0x01, 1), (0x02, 2), (0x03, 2), (0x2E, 1), (0x45, 2), (0x57, 1))))
 NAME = {TEMPERATURE: "temperature", HUMIDITY: "humidity", QuantityKind.BATTERY: "battery"}
 
 

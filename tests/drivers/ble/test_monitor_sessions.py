@@ -86,8 +86,9 @@ def test_the_clock_of_a_device_is_set_on_connect() -> None:
     assert abs(set_to - datetime.now()) < timedelta(minutes=2)  # noqa: DTZ005
 
 
-def test_what_is_taken_after_the_clock_was_set_is_new() -> None:
-    peer, heard = FakePeer({CUFF: b"", CURRENT_TIME: encode_time(CURRENT_TIME, NOW - timedelta(days=400))}), link()
+@pytest.mark.parametrize("ahead", [timedelta(days=400), -timedelta(days=400)])
+def test_what_is_taken_after_the_clock_was_set_is_new(ahead: timedelta) -> None:
+    peer, heard = FakePeer({CUFF: b"", CURRENT_TIME: encode_time(CURRENT_TIME, NOW + ahead)}), link()
 
     async def later() -> None:
         await asyncio.sleep(60.0)
@@ -154,7 +155,7 @@ class Meter:
 
     def __init__(self, numbers: list[int]) -> None:
         self.numbers, self.asked = numbers, list[str]()
-        self.refuses = False
+        self.refuses, self.heeds_numbers = False, True
 
     def peer(self, notes: FakeNotes) -> FakePeer:
         return FakePeer({METER: b"", glucose.RACP: b""}, self._on_write, notes=notes)
@@ -166,7 +167,8 @@ class Meter:
             return [(glucose.RACP, bytes([6, 0, 1, 2]))]
         chosen: dict[int, Callable[[], list[int]]] = {
             1: lambda: self.numbers, 6: lambda: self.numbers[-1:],
-            3: lambda: [n for n in self.numbers if n >= int.from_bytes(request[3:5], "little")]}
+            3: lambda: [n for n in self.numbers
+                        if n >= int.from_bytes(request[3:5], "little") or not self.heeds_numbers]}
         found = chosen[request[1]]()
         records = [(METER, bytes([6]) + n.to_bytes(2, "little") + encode_time(DATE_TIME, NOW) + b"\x36\xc0\x11")
                    for n in found]
@@ -187,6 +189,14 @@ def test_every_stored_record_is_fetched_at_first_and_none_twice_over_sessions_an
     assert len(fetch(meter, notes).values) == 2
     assert meter.asked[0] == "01 01"
     assert meter.asked[-1] == "01 03 01 04 00"
+
+
+def test_a_meter_that_sends_more_than_it_was_asked_for_doubles_nothing() -> None:
+    meter, notes = Meter([1, 2]), FakeNotes()
+    meter.heeds_numbers = False
+    fetch(meter, notes)
+    meter.numbers.append(3)
+    assert len(fetch(meter, notes).values) == 1
 
 
 def test_a_record_that_is_added_while_the_link_stands_is_fetched_too() -> None:
