@@ -13,7 +13,7 @@ from math import log
 from statistics import median
 
 DAYS = 60
-TAIL = 0.7
+TAIL = 0.72
 MEDIAN, MEDIAN_DAYS = 5.5, 8
 SCALE, SCALE_DAYS = 1.2, 30
 

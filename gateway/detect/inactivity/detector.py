@@ -144,7 +144,7 @@ def _sign(state: State, sign: Sign, settings: Settings) -> tuple[State, tuple[To
     learns = not away and not state.away
     all_ = _taken(state, state.all, sign, door_s, in_bed=bool(beds), human=False, learns=learns)
     human = state.human
-    if sign.kind not in watched.NOT_HUMAN:
+    if watched.is_human(state.watched, sign):
         human = _taken(state, human, sign, door_s, in_bed=bool(beds), human=True, learns=learns)
     until = state.away_until_local_s if away else None
     return State(VERSION, all_, human, known, day, state.folded_s, door_s, beds, None, away, until, state.told), told
@@ -232,7 +232,7 @@ def _limits(account: Account, clock: Clock, human: bool, settings: Settings) -> 
     """(limit of the level, cap in seconds): an outing has the cap alone."""
     budget_days = settings.budget_days * (REDUCED_BUDGET if human else 1.0)
     if clock.place == OUT:
-        return inf, outing.limit_s(account.outings, clock.local_s, budget_days)
+        return inf, outing.limit_s(account.outings, clock.local_s, budget_days, human=human)
     cap_h = max(settings.cap_h, REDUCED_CAP_H) if human else settings.cap_h
     return budget.limit(account.peaks, budget_days), cap_h * 3600.0
 

@@ -1,4 +1,4 @@
-"""Hazard: how likely is a sign in the next minute, given where the last one was, the hour, and how long ago it was. Pure.
+"""Hazard: how likely is a sign in the next minute, given where the last one was, how long ago, and the hour. Pure.
 
 Theory
     Silence is survival: in each cell (place, half-hour of the day, time since the last sign) the home counts minutes of
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.detect.inactivity import prior
-from gateway.detect.inactivity.place import PLACES
+from gateway.detect.inactivity.place import OUT, PLACES
 
 Table = NDArray[np.float64]
 """Of one value a cell: PLACES x SLOTS x BINS."""
@@ -32,8 +32,9 @@ SLOTS = 48
 ANY_SLOT = SLOTS
 """The slot of one whose clock nobody set: the mean over the day."""
 SLOT_S = 86400.0 / SLOTS
-NIGHT_FROM_S, ENOUGH_SIGNS = 20 * 3600.0, 100.0
-"""Where the quiet hours begin in a home that has told fewer signs."""
+LONG_BIN = EDGES_MIN.index(60)
+NIGHT_FROM_S, ENOUGH_MIN = 20 * 3600.0, 1200.0
+"""Where the quiet hours begin in a home that has lived through fewer minutes of long silence."""
 LONGEST_MIN = 26 * 60
 """Later minutes of a silence are not learned from: nobody sleeps so long."""
 HALF_LIFE_DAYS = 45.0
@@ -101,12 +102,12 @@ def hazards(counts: bytes, *, human: bool) -> tuple[float, ...]:
 
 @lru_cache(maxsize=32)
 def quiet_from(counts: bytes) -> float:
-    """When the quiet ten hours of the day begin, seconds after midnight: an hour and a half before the fewest signs."""
-    by_slot = unpacked(counts)[0].sum((0, 2))
-    if by_slot.sum() < ENOUGH_SIGNS:
+    """When the quiet ten hours begin, seconds after midnight: 1.5 h before the ten with the most long silence."""
+    by_slot = unpacked(counts)[1][[one for one in range(len(PLACES)) if one != OUT], :, LONG_BIN:].sum((0, 2))
+    if by_slot.sum() < ENOUGH_MIN:
         return NIGHT_FROM_S
     hours = np.convolve(np.concatenate((by_slot, by_slot)), np.ones(20), "valid")[:SLOTS]
-    return float((int(hours.argmin()) - 3) % SLOTS * SLOT_S)
+    return float((int(hours.argmax()) - 3) % SLOTS * SLOT_S)
 
 
 def estimated(signs: Table, minutes: Table, rate: Table,

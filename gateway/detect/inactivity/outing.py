@@ -1,8 +1,8 @@
 """Outing: when is who went out overdue. Pure.
 
 The door to the outside as the last sign begins an outing. How long one takes depends on when it begins: a walk in the
-afternoon ends in hours, who leaves in the morning may stay for the day. Overdue is who stays MARGIN_H longer than nine in
-ten of the outings begun around this time of day, weighted by how near (NEAR_H, one standard deviation of a Gaussian).
+afternoon ends in hours, who leaves in the morning may stay for the day. Overdue is who stays MARGIN_H longer than nine
+in ten of the outings begun around this time of day, weighted by how near (NEAR_H, the deviation of a Gaussian).
 A home that has seen few borrows those of PRIOR.
 NINE_IN_TEN, MARGIN_H, NEAR_H: walk-forward on the development homes (SYNTHETIC), docs/routine.md.
 """
@@ -19,6 +19,8 @@ SHORTEST_MIN, LONGEST_MIN = 10, 16 * 60
 """A shorter one is a parcel at the door, a longer one a journey: neither says how long an outing takes."""
 NINE_IN_TEN = 0.9
 MARGIN_H = 1.5
+HUMAN_MARGIN_H = 5.0
+"""Who has come home may sit for hours before the next human-only sign."""
 NEAR_H = 0.5
 LATEST_H = 14.0
 
@@ -42,8 +44,11 @@ def learned(outings: tuple[Outing, ...], gap: Gap) -> tuple[Outing, ...]:
 
 
 @lru_cache(maxsize=64)
-def limit_s(outings: tuple[Outing, ...], local_s: float | None, budget_days: float) -> float:
-    """Seconds after which who left at this time of day is overdue. `local_s` None: of all outings alike."""
+def limit_s(outings: tuple[Outing, ...], local_s: float | None, budget_days: float, *, human: bool = False) -> float:
+    """Seconds after which who left at this time of day is overdue. `local_s` None: of all outings alike.
+
+    `human`: only human-only signs end an outing.
+    """
     hour = None if local_s is None else local_s % 86400.0 / 3600.0
     weighed = sorted([(outing.hours, _near(outing, hour)) for outing in outings]
                      + [(outing.hours, PRIOR_WEIGHT * _near(outing, hour)) for outing in PRIOR])
@@ -54,7 +59,7 @@ def limit_s(outings: tuple[Outing, ...], local_s: float | None, budget_days: flo
         if left <= 0.0:
             usual_h = hours
             break
-    margin_h = MARGIN_H + 0.5 * log2(max(budget_days, 7.5) / 60.0)
+    margin_h = (HUMAN_MARGIN_H if human else MARGIN_H) + 0.5 * log2(max(budget_days, 7.5) / 60.0)
     return min(usual_h + margin_h, LATEST_H) * 3600.0
 
 

@@ -1,9 +1,10 @@
 """Watched: which sensors can be counted on, and whether only one person moves here. Pure.
 
 Rules
- 1. A person sets off several sensors within minutes. A lone motion, with no other sign LONE_S before and after, in three
-    rooms and more, many times a day, is an animal's, a visitor's or a second resident's: from then on only signs that
-    a hand or a body in bed gives count. Judged are the last days together, MIN_DAYS at least.
+ 1. A person sets off several sensors within minutes. A lone motion, with no other sign LONE_S before and after, in
+    three rooms and more, many times a day, is an animal's, a visitor's or a second resident's: from then on only signs
+    that a hand or a body in bed gives count, and the motion of rooms where lone ones are rare: the animal does not go
+    there. Judged are the last days together, MIN_DAYS at least.
  2. A sensor that is lost takes its share of the signs with it: fewer can come. So does one that used to tell USUAL
     times a day and more, and has been still for STILL_DAYS on which the home was lively.
  3. One that has been gone for DROPPED_DAYS is no longer reckoned with: the rest is learned anew without it.
@@ -22,18 +23,23 @@ LONE_DAYS, MIN_DAYS = 10, 3
 LIVELY = 20
 USUAL, STILL_DAYS, DROPPED_DAYS = 6.0, 3, 7
 KEEP = 0.9
-NOT_HUMAN = frozenset({SignKind.MOTION})
+RARE_A_DAY = 0.4
 SHARE_TOLD = 0.05
 
 
 class Sensor(msgspec.Struct, frozen=True):
-    """What one sensor tells: today, on a usual day, and how many lively days it has been still. `lone`: today."""
+    """What one sensor tells: today, on a usual day, and how many lively days it has been still, of how many.
+
+    `human`: not motion. `lone`, `lone_usual`: lone motions today and on a usual day.
+    """
 
     human: bool
     today: int = 0
     lone: int = 0
     usual: float = 0.0
     still_days: int = 0
+    days: int = 0
+    lone_usual: float = 0.0
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -54,8 +60,9 @@ def heard(watched: Watched, sign: Sign) -> Watched:
     if apart and watched.last:
         before = sensors[watched.last]
         sensors[watched.last] = replace(before, lone=before.lone + 1)
-    known = sensors.get(sign.sensor) or Sensor(sign.kind not in NOT_HUMAN)
-    sensors[sign.sensor] = Sensor(known.human, known.today + 1, known.lone, known.usual, known.still_days)
+    known = sensors.get(sign.sensor) or Sensor(sign.kind is not SignKind.MOTION)
+    sensors[sign.sensor] = Sensor(known.human, known.today + 1, known.lone, known.usual, known.still_days, known.days,
+                                  known.lone_usual)
     last = sign.sensor if apart and sign.kind is SignKind.MOTION else ""
     return Watched(sensors, watched.lost, watched.lone_days, watched.others, last, sign.at_s)
 
@@ -84,7 +91,18 @@ def _day_over(sensor: Sensor, lost: bool) -> Sensor:
         usual = 0.0
     elif sensor.usual < USUAL:
         usual = usual * KEEP
-    return Sensor(sensor.human, usual=usual, still_days=still_days)
+    lone_usual = sensor.lone_usual * KEEP + sensor.lone * (1 - KEEP) if sensor.days else float(sensor.lone)
+    return Sensor(sensor.human, usual=usual, still_days=still_days, days=sensor.days + 1, lone_usual=lone_usual)
+
+
+def is_human(watched: Watched, sign: Sign) -> bool:
+    """A sign that only the resident gives."""
+    sensor = watched.sensors.get(sign.sensor)
+    return sign.kind is not SignKind.MOTION or (sensor is not None and _is_human(sensor))
+
+
+def _is_human(sensor: Sensor) -> bool:
+    return sensor.human or (sensor.days >= MIN_DAYS and sensor.lone_usual < RARE_A_DAY)
 
 
 def missing(watched: Watched) -> list[str]:
@@ -98,7 +116,7 @@ def seen(watched: Watched, *, human: bool) -> float:
     """Share of the usual signs that can come, 0.1..1."""
     total = gone = 0.0
     for name, sensor in watched.sensors.items():
-        if sensor.human or not human:
+        if not human or _is_human(sensor):
             total += sensor.usual
             if _missing(watched, name, sensor):
                 gone += sensor.usual
@@ -107,7 +125,7 @@ def seen(watched: Watched, *, human: bool) -> float:
 
 def tells(watched: Watched) -> float:
     """Human-only signs on a usual day."""
-    return sum(sensor.usual for sensor in watched.sensors.values() if sensor.human)
+    return sum(sensor.usual for sensor in watched.sensors.values() if _is_human(sensor))
 
 
 def _missing(watched: Watched, name: str, sensor: Sensor) -> bool:
