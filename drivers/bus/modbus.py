@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 from pymodbus.client import AsyncModbusSerialClient
 from pymodbus.exceptions import ModbusException
+from pymodbus.framer import FramerRTU
 from pymodbus.pdu import ModbusPDU
 
 from gateway.spi import BusContext, BusKind, BusUnavailable, DeviceRejected, LinkError, LinkLost
@@ -89,7 +90,7 @@ class Line:
         self._turn = asyncio.Lock()
         self._deadline: asyncio.Timeout | None = None  # of the question being asked
         self._heard_mono_s = 0.0
-        self._heard_bytes = 0
+        self._heard_frame = b""
         self._units: Counter[int] = Counter()
         self._counts: Counter[str] = Counter()
 
@@ -142,7 +143,7 @@ class Line:
         return found
 
     def health(self) -> dict[str, Any]:
-        names = ("opened", "requests", "answers", "silent", "nonsense", "exceptions")
+        names = ("opened", "requests", "answers", "silent", "nonsense", "crc_errors", "exceptions")
         return {"port": self._settings.port, "open": self._client is not None,
                 **{name: self._counts[name] for name in names}}
 
@@ -175,7 +176,7 @@ class Line:
             if client is None:
                 raise self._lost()
             ask = client.read_discrete_inputs if function == READ_DISCRETE_INPUTS else client.read_input_registers
-            self._heard_bytes = 0
+            self._heard_frame = b""
             self._counts["requests"] += 1
             try:
                 async with asyncio.timeout(answer_s + wire_s(answer_bytes, self._settings.baudrate)) as self._deadline:
@@ -188,8 +189,9 @@ class Line:
                 self._deadline = None
             if self._client is not client:
                 raise self._lost()
-            why = "nonsense" if self._heard_bytes else "silent"
+            why = "nonsense" if self._heard_frame else "silent"
             self._counts[why] += 1
+            self._counts["crc_errors"] += why == "nonsense" and not _whole(self._heard_frame)
             await self._silence(QUIET_S, self._mono_s())
             raise _Missed(why)
 
@@ -223,7 +225,7 @@ class Line:
     def _heard(self, sending: bool, data: bytes) -> bytes:
         if not sending:
             self._heard_mono_s = self._mono_s()
-            self._heard_bytes += len(data)
+            self._heard_frame += data
         return data
 
     def _set(self, client: AsyncModbusSerialClient | None, fault: BusUnavailable | None) -> None:
@@ -252,6 +254,11 @@ class Unit:
     async def read_input_registers(self, address: int, count: int) -> tuple[float, list[int]]:
         mono_s, pdu = await self._line.ask(self._unit, READ_INPUT_REGISTERS, address, count)
         return mono_s, list(pdu.registers)
+
+
+def _whole(frame: bytes) -> bool:
+    """Tell whether the frame's CRC is right (V1.02, 6.2.2): nonsense with a good one is a unit's fault, not noise's."""
+    return len(frame) > 3 and FramerRTU.compute_CRC(frame[:-2]).to_bytes(2, "big") == frame[-2:]
 
 
 def _fits(pdu: ModbusPDU, function: int, count: int) -> bool:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from gateway.spi import Driver, GpioPort, LightPattern, Link, Tested
+from gateway.spi import Driver, GpioPort, Light, LightPattern, Link, Tested
 
 HALF_PERIOD_S = {LightPattern.SLOW: 0.5, LightPattern.FAST: 0.125}  # 1 Hz and 4 Hz
 
@@ -39,6 +39,8 @@ async def run(link: Link[GpioLightSettings], port: GpioPort) -> None:
     async with asyncio.TaskGroup() as group:
         showing: asyncio.Task[None] | None = None
         async for order in link.orders():
+            if not isinstance(order, Light):
+                continue
             if showing is not None:
                 showing.cancel()
             showing = group.create_task(_show(order.pattern, port))

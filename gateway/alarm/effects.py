@@ -30,4 +30,22 @@ class Show(msgspec.Struct, frozen=True):
     pattern: LightPattern
 
 
-Effect = Append | Say | Show
+class Tell(msgspec.Struct, frozen=True):
+    """Commit these events, which may be none, and the snapshot of their alarm, whose state is as it was.
+
+    `alarm`: None where it is no longer open.
+    """
+
+    events: tuple[Event, ...]
+    alarm: Alarm | None
+
+
+class SendText(msgspec.Struct, frozen=True):
+    """Let a modem send this text; `id` names the order, `number` is who gets it."""
+
+    id: str
+    number: str
+    text: str
+
+
+Effect = Append | Say | Show | Tell | SendText

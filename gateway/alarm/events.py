@@ -50,6 +50,8 @@ def data(alarm: Alarm, finding: Finding, rules: Rules) -> dict[str, Any]:
         told["room"] = room
     if finding.kind is FindingKind.FALL:
         told["sources"] = [msgspec.to_builtins(source) for source in fusion.sources(alarm)]
+    if alarm.second and alarm.second.texts:
+        told["sms"] = [text.state.value for text in alarm.second.texts]
     if wearer := fusion.wearer(alarm, rules):
         told["wearer"] = wearer
     return told

@@ -19,6 +19,15 @@ CANCEL_S: dict[FindingKind, float] = {
 """In which time "I am fine" ends an alarm; PERS practice (Medical Guardian, ADT) for SOS and fall."""
 
 
+class Texting(msgspec.Struct, frozen=True):
+    """Who gets a text message where the city does not answer for `after_s`; `gateway`: how the text names this home."""
+
+    numbers: tuple[str, ...] = ()
+    after_s: float = 30.0
+    language: str = "zh"
+    gateway: str = ""
+
+
 class Rules(msgspec.Struct, frozen=True):
     """What the configuration decides.
 
@@ -29,6 +38,7 @@ class Rules(msgspec.Struct, frozen=True):
     cancel_s: Mapping[FindingKind, float] = msgspec.field(default_factory=lambda: dict(CANCEL_S))
     rooms: Mapping[str, str] = {}
     wearers: Mapping[str, str] = {}
+    texting: Texting = Texting()
 
 
 DEFAULT = Rules()

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import __version__
-from gateway.app.settings import cut, fall_watchers, places, routine, rules, zone
+from gateway.app.settings import cut, fall_watchers, modems, places, routine, rules, without_modem, zone
 from gateway.config import Config
 from gateway.detect.falls import BadModel, Forest
+from gateway.model.device import COVERED
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.light import LightPattern
 from gateway.model.time import ClockQuality
@@ -33,7 +34,7 @@ from gateway.runtime.pipeline import Outlets, Pipeline
 from gateway.runtime.registry import Registry
 from gateway.runtime.routine import Routine
 from gateway.runtime.session import Means
-from gateway.spi import Light
+from gateway.spi import Light, SendSms
 from gateway.store import Fault as StoreFault
 from gateway.store import Store
 from gateway.sync.uplink import Uplink
@@ -49,7 +50,8 @@ class Daemon:
     """One gateway; `run(verbs)` runs it, `verbs` being what its control socket answers."""
 
     def __init__(self, config: Config, problems: list[str], registry: Registry, store: Store, voice: Voice) -> None:
-        self.config, self.problems, self.registry, self.store, self.voice = config, problems, registry, store, voice
+        self.config, self.registry, self.store, self.voice = config, registry, store, voice
+        self.problems = [*problems, *without_modem(config, registry)]
         self.clock = Clock.of_this_boot()
         self.chronicle = Chronicle(store, self.clock)
         self.started_mono_s = self.clock.mono_s()
@@ -61,7 +63,8 @@ class Daemon:
                              on_sent=lambda ids: self.pipeline.sent(ids),
                              on_received=lambda ids: self.pipeline.received(ids),
                              on_command=lambda command: self.pipeline.obey(command), boots=self.chronicle.boots)
-        outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()))
+        outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()),
+                           lambda: bool(self._modem()), self._text)
         self.forest = self._forest()
         days = Routine(routine(config), zone(config), lambda: self.places)
         detectors = Detectors(config.detect, self.forest, self._detector_failed,
@@ -119,6 +122,16 @@ class Daemon:
         for name, device in self.fleet.config.devices.items():
             if "light" in self.registry.drivers[device.driver].takes:
                 self.fleet.order(name, Light(pattern))
+
+    def _modem(self) -> str:
+        """The first modem that is up, empty if none is."""
+        statuses = self.fleet.statuses()
+        return next((name for name in modems(self.fleet.config, self.registry)
+                     if name in statuses and statuses[name].state in COVERED), "")
+
+    def _text(self, order: SendSms) -> None:
+        if modem := self._modem():
+            self.fleet.order(modem, order)
 
     def _watch(self, what: str, subject: str, text: str, data: dict[str, Any]) -> None:
         now = self.clock.stamp()

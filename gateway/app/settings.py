@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from gateway.alarm.rules import ROUTINE, Rules
+from gateway.alarm.rules import ROUTINE, Rules, Texting
 from gateway.config import Config, ConfigError, read, revisions, salvage
 from gateway.detect import inactivity, routines, watch
 from gateway.detect.cover import Watcher
@@ -27,7 +27,21 @@ def rules(config: Config) -> Rules:
     cancel_s = {FindingKind.SOS: detect.cancel_sos_s, FindingKind.FALL: detect.cancel_fall_s,
                 FindingKind.TEST: detect.cancel_sos_s, **dict.fromkeys(ROUTINE, detect.cancel_inactivity_s)}
     return Rules(cancel_s, {name: device.room for name, device in config.devices.items() if device.room},
-                 {name: device.wearer for name, device in config.devices.items() if device.wearer})
+                 {name: device.wearer for name, device in config.devices.items() if device.wearer},
+                 Texting(tuple(dict.fromkeys(config.sms.numbers)), config.sms.after_s,
+                         config.sms.language or config.voice.language, config.gateway.id))
+
+
+def modems(config: Config, registry: Registry) -> list[str]:
+    """The configured devices that send text messages."""
+    return [name for name, device in config.devices.items() if "sms" in registry.drivers[device.driver].takes]
+
+
+def without_modem(config: Config, registry: Registry) -> list[str]:
+    """The problem of numbers that nothing could send to."""
+    if not config.sms.numbers or modems(config, registry):
+        return []
+    return ['sms.numbers: no modem is configured that could send to them: add a device with driver = "modem"']
 
 
 def routine(config: Config) -> watch.Settings:

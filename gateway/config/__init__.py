@@ -2,7 +2,7 @@
 
 from gateway.config.errors import ConfigError, ConfigForbidden
 from gateway.config.load import load, parse, read, salvage
-from gateway.config.schema import City, Config, Detect, Device, Gateway, Storage, Voice
+from gateway.config.schema import City, Config, Detect, Device, Gateway, Sms, Storage, Voice
 
-__all__ = ["City", "Config", "ConfigError", "ConfigForbidden", "Detect", "Device", "Gateway", "Storage", "Voice",
-           "load", "parse", "read", "salvage"]
+__all__ = ["City", "Config", "ConfigError", "ConfigForbidden", "Detect", "Device", "Gateway", "Sms",
+           "Storage", "Voice", "load", "parse", "read", "salvage"]

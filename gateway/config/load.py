@@ -14,13 +14,13 @@ from gateway.config.conflicts import conflicts
 from gateway.config.convert import convert, unknown
 from gateway.config.errors import ConfigError, ConfigForbidden
 from gateway.config.files import unreadable
-from gateway.config.schema import City, Config, Detect, Device, Gateway, Storage, Voice
+from gateway.config.schema import City, Config, Detect, Device, Gateway, Sms, Storage, Voice
 
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
 BusTypes = Mapping[str, type[msgspec.Struct]]
 
 OF_EVERY_DEVICE = ("driver", "room", "wearer", "watches")
-_SECTIONS = ("gateway", "city", "store", "voice", "detect", "bus", "devices")
+_SECTIONS = ("gateway", "city", "store", "voice", "detect", "sms", "bus", "devices")
 
 
 def read(path: Path) -> str:
@@ -57,8 +57,8 @@ def parse(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> Confi
 def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tuple[Config | None, list[str]]:
     """What of `text` can be used, and every problem: one bad device must not keep the others from watching.
 
-    A device or a bus with a bad value is left out, an unknown key ignored, [store], [voice] or [detect] with a bad
-    value taken at its defaults; two devices that claim the same address both stay. None where [gateway] or [city]
+    A device or a bus with a bad value is left out, an unknown key ignored, [store], [voice], [detect] or [sms] with a
+    bad value taken at its defaults; two devices that claim the same address both stay. None where [gateway] or [city]
     cannot be used or the text is no TOML.
     """
     try:
@@ -71,6 +71,7 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
     store = convert(_table(raw, "store", problems), Storage, "store", problems)
     voice = convert(_table(raw, "voice", problems), Voice, "voice", problems)
     detect = convert(_table(raw, "detect", problems), Detect, "detect", problems)
+    sms = convert(_table(raw, "sms", problems), Sms, "sms", problems)
     devices = _devices(_table(raw, "devices", problems), drivers, problems)
     bus_settings = _buses(_table(raw, "bus", problems), buses, problems)
     asked = {f"bus.{name}" for name in _table(raw, "bus", [])}
@@ -86,7 +87,7 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
         return None, problems
     watched = {name: device for name, device in devices.items() if drivers[device.driver][0] in bus_settings}
     config = Config(gateway=gateway, city=city, store=store or Storage(), voice=voice or Voice(),
-                    detect=detect or Detect(), buses=bus_settings, devices=watched, path=path)
+                    detect=detect or Detect(), sms=sms or Sms(), buses=bus_settings, devices=watched, path=path)
     return config, problems
 
 

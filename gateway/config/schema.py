@@ -12,6 +12,8 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", exampl
 Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/]+$", examples=["care.example"], description="a host name")]
 Output = Annotated[str, msgspec.Meta(pattern=r"^(none|alsa(:.+)?|wav:.+)$", examples=["alsa"],
                                      description='"alsa", "alsa:DEVICE", "wav:FILE" or "none"')]
+Number = Annotated[str, msgspec.Meta(pattern=r"^\+?[0-9]{3,20}$", examples=["+8613800138000"],
+                                     description="a telephone number")]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["09:00"],
                                         description="a time of day")]
@@ -81,6 +83,17 @@ class Voice(Table, frozen=True, kw_only=True):
     output: Output = "alsa"
 
 
+class Sms(Table, frozen=True, kw_only=True):
+    """[sms]: who gets a text message about an alarm that the city has not acknowledged for `after_s`; needs a modem.
+
+    `language`: of the text; without it the voice's.
+    """
+
+    numbers: list[Number] = []
+    after_s: Annotated[float, msgspec.Meta(ge=5, le=3600)] = 30.0
+    language: Literal["zh", "en"] | None = None
+
+
 class Detect(Table, frozen=True, kw_only=True):
     """[detect]: limits of the detectors. Cancel windows after PERS practice: SOS 10 s, fall 20 s.
 
@@ -126,6 +139,7 @@ class Config(Table, frozen=True, kw_only=True):
     store: Storage
     voice: Voice
     detect: Detect
+    sms: Sms = Sms()
     buses: dict[str, Any]
     devices: dict[str, Device]
     path: Path

@@ -39,6 +39,37 @@ class Source(msgspec.Struct, frozen=True):
     score: float
 
 
+class TextState(StrEnum):
+    """What became of a text message about an alarm; gateway/alarm/second_path.py holds the table."""
+
+    WANTED = "wanted"
+    ORDERED = "ordered"  # a modem was told: whether it has sent it nobody knows yet
+    SENT = "sent"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+
+
+class Text(msgspec.Struct, frozen=True):
+    """One text message to one number.
+
+    `at`: of its last change, None where that is unknown. `tries`: orders so far. `told`: events about it so far.
+    """
+
+    number: str
+    state: TextState = TextState.WANTED
+    at: Stamp | None = None
+    tries: int = 0
+    told: int = 0
+    reason: str = ""  # of a failure
+
+
+class SecondPath(msgspec.Struct, frozen=True):
+    """How an alarm goes its second way. `since`: since when the centre has acknowledged nothing; None: it has."""
+
+    since: Stamp | None
+    texts: tuple[Text, ...] = ()
+
+
 class Alarm(msgspec.Struct, frozen=True):
     """One alarm. Its `id` is the id of the event that first told it, and of every resend."""
 
@@ -53,6 +84,7 @@ class Alarm(msgspec.Struct, frozen=True):
     well: Well | None = None  # the newest "I am fine", as long as no event has told it
     awaits: str = ""  # the newest event that told a finding: its way to the centre is the alarm's; "": `id`, the first
     told: int = 1  # events about it so far; the next one's id is "<id>/<told>"
+    second: SecondPath | None = None  # None until the second path has looked at it
     unreachable: int = 0  # times the resident has heard that the centre does not answer
     # On the boot of `changed`:
     remind_mono_s: float = 0.0  # when that is said next

@@ -33,6 +33,9 @@ class EventType:
     GATEWAY_STARTED = "anju.gateway.started"
     GATEWAY_FAULT = "anju.gateway.fault"
     COMMAND_RESULT = "anju.command.result"
+    SMS_SENT = "anju.sms.sent"  # an alarm that the city had not acknowledged was told by text message
+    SMS_FAILED = "anju.sms.failed"
+    SMS_DELIVERED = "anju.sms.delivered"
     VITALS_SUMMARY = "anju.vitals.summary"
     OUTBOX_GAP = "anju.outbox.gap"  # events that were given up for want of room; in the lane where they stood
 

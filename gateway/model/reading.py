@@ -52,6 +52,8 @@ class QuantityKind(StrEnum):
     BODY_TEMPERATURE = "body_temperature"
     GLUCOSE = "glucose"  # in blood
     WEIGHT = "body_weight"
+    RESPIRATION = "respiration"
+    SIGNAL = "signal"  # of a modem: 0 is -113 dBm or less, 100 is -51 dBm or more (3GPP TS 27.007, 8.5)
 
 
 UNIT_OF: dict[QuantityKind, str] = {
@@ -67,6 +69,8 @@ UNIT_OF: dict[QuantityKind, str] = {
     QuantityKind.BODY_TEMPERATURE: "Cel",
     QuantityKind.GLUCOSE: "mmol/L",
     QuantityKind.WEIGHT: "kg",
+    QuantityKind.RESPIRATION: "/min",
+    QuantityKind.SIGNAL: "%",
 }
 """UCUM unit of each quantity."""
 
@@ -129,7 +133,25 @@ class FallFlag(msgspec.Struct, frozen=True, tag="fall"):
     number: int | None = None
 
 
-Measurement = Accel | Quantity | Binary | Press | FallFlag
+class SmsState(StrEnum):
+    """What became of a text message."""
+
+    SENT = "sent"  # the network has taken it: nobody has read it
+    FAILED = "failed"
+    DELIVERED = "delivered"  # it is in the phone, by the network's status report
+
+
+class SmsReport(msgspec.Struct, frozen=True, tag="sms"):
+    """A modem's word on a text message. `order`: the id it was ordered under; `reason`, `cure`: of a failure."""
+
+    order: str
+    number: str
+    state: SmsState
+    reason: str = ""
+    cure: str = ""
+
+
+Measurement = Accel | Quantity | Binary | Press | FallFlag | SmsReport
 
 
 class Reading(msgspec.Struct, frozen=True):

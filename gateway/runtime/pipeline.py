@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.alarm import effects, fusion, life
+from gateway.alarm import effects, fusion, life, second_path
 from gateway.alarm.evidence import told
 from gateway.alarm.rules import Rules
 from gateway.model.alarm import Alarm, AlarmState
@@ -22,13 +22,14 @@ from gateway.model.evidence import Evidence, lacking
 from gateway.model.finding import Finding, FindingKind
 from gateway.model.light import LightPattern
 from gateway.model.prompt import Prompt
-from gateway.model.reading import Button, Press, Reading, may_drop, sound
+from gateway.model.reading import Button, Press, Reading, SmsReport, may_drop, sound
 from gateway.model.time import Stamp
 from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors
 from gateway.runtime.keeper import Commit, Keeper
 from gateway.runtime.outcome import Draft, Outcome
 from gateway.runtime.routine import BadAway, date
+from gateway.spi import SendSms
 from gateway.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,8 @@ class Outlets:
     """Where the pipeline's effects go. None of them may block or raise.
 
     `offer`: events for the city that the disk did not take. `show`: the light. `say`: the voice (prompt, kind, the
-    alarm's id). `watch`: (what, subject, text, data) for `anju tail`. `new_id`: an id unique for ever.
+    alarm's id). `watch`: (what, subject, text, data) for `anju tail`. `new_id`: an id unique for ever. `has_modem`: one
+    is up; `text`: an order for it.
     """
 
     offer: Callable[[Sequence[Event]], None]
@@ -57,6 +59,8 @@ class Outlets:
     say: Callable[[Prompt, FindingKind, str], None]
     watch: Watcher
     new_id: Callable[[], str]
+    has_modem: Callable[[], bool] = lambda: False
+    text: Callable[[SendSms], None] = lambda order: None
 
 
 @dataclass
@@ -108,7 +112,7 @@ class Pipeline:
         moment of the crash, or gone with a damaged file, and either way the city's answer tells.
         """
         known = self._ended | self._alarms.keys()
-        old: life.Alarms = {alarm.id: alarm for alarm in on_disk if alarm.id not in known}
+        old = second_path.taken_up({alarm.id: alarm for alarm in on_disk if alarm.id not in known})
         if self._well:
             old, asked = life.decide(old, *self._well, self.rules)
             self.keeper.submit(self._carry_out(asked))
@@ -148,6 +152,7 @@ class Pipeline:
                 now = self.clock.stamp()
                 commits = self._follow(self.detectors.tick(now, self.statuses().values()))
                 self.keeper.submit(commits + self._decide(life.Tick()))
+                self.keeper.submit(self._second(second_path.Tick(self.outlets.has_modem())))
                 self.progress += 1
                 if self.progress % SAVE_TICKS == 0:
                     group.create_task(self.save())
@@ -171,6 +176,8 @@ class Pipeline:
             commits += self._decide(pressed := life.CancelPressed(reading.device))
             if not self._restored.is_set():
                 self._well = self._well or (pressed, self.clock.stamp())
+        if isinstance(reading.value, SmsReport):
+            commits += self._second(second_path.Reported(reading.device, reading.value))
         self.keeper.submit(commits, taken)
         return True
 
@@ -295,6 +302,11 @@ class Pipeline:
             self._ended |= before.keys() - self._alarms.keys()
         return self._carry_out(asked)
 
+    def _second(self, happened: second_path.Input) -> list[Commit]:
+        """Let the second path go on; return what must be committed."""
+        self._alarms, asked = second_path.decide(self._alarms, happened, self.clock.stamp(), self.rules)
+        return self._carry_out(asked)
+
     def _carry_out(self, asked: Iterable[effects.Effect]) -> list[Commit]:
         commits = []
         for effect in asked:
@@ -308,6 +320,13 @@ class Pipeline:
                     text = f"{told['kind']} {told['state']}" + (f", {fusion.who(alarm)} agree" if alarm.agreed else "")
                     self.outlets.watch("alarm", alarm.finding.device, text, told)
                     commits.append(Commit(events, alarm))
+                case effects.SendText(id_, number, words):
+                    self.outlets.watch("sms", second_path.masked(number), words, {})
+                    self.outlets.text(SendSms(id_, number, words))
+                case effects.Tell(events, known):
+                    for event in events:
+                        self.outlets.watch("event", event.subject, event.type.removeprefix("anju."), event.data)
+                    commits.append(Commit(events, known))
         return commits
 
 

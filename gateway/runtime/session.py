@@ -22,7 +22,7 @@ from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.reading import Measurement, Reading
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.clock import Clock
-from gateway.spi import Bus, DeviceRejected, LinkError, LinkLost, Order, SpiError
+from gateway.spi import Bus, DeviceRejected, Light, LinkError, LinkLost, Order, SendSms, SpiError
 from gateway.spi.driver import AnyDriver
 
 log = logging.getLogger(__name__)
@@ -45,24 +45,31 @@ class Sink(Protocol):
 
 
 class OrderBox:
-    """The last order given to a device, kept over its sessions."""
+    """The orders given to a device, kept over its sessions: the last Light stands, each SendSms is given out once."""
 
     def __init__(self) -> None:
-        self._order: Order | None = None
+        self._light: Light | None = None
+        self._texts: dict[str, SendSms] = {}  # by id: one that is ordered again while it waits is still one
         self._changed = asyncio.Event()
 
     def put(self, order: Order) -> None:
-        self._order = order
+        if isinstance(order, SendSms):
+            self._texts[order.id] = order
+        else:
+            self._light = order
         self._changed.set()
 
     async def orders(self) -> AsyncIterator[Order]:
-        if self._order is not None:
-            self._changed.set()
+        shown: Light | None = None
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            assert self._order is not None  # noqa: S101 - set together with the event
-            yield self._order
+            if self._light is not shown and self._light is not None:
+                shown = self._light
+                yield shown
+            elif self._texts:
+                yield self._texts.pop(next(iter(self._texts)))
+            else:
+                self._changed.clear()
+                await self._changed.wait()
 
 
 @dataclass(frozen=True, slots=True)

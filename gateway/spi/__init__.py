@@ -12,13 +12,14 @@ from gateway.spi.advert import Addressed, Advertisement, Advertiser, AdvertPort,
 from gateway.spi.bus import Bus, BusContext, BusKind
 from gateway.spi.driver import Driver, Link, Tested
 from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
-from gateway.spi.orders import Light, Order
+from gateway.spi.orders import Light, Order, SendSms
 from gateway.spi.ports import (
     Attribute,
     BlePeer,
     GpioPort,
     ModbusPort,
     Notification,
+    SerialPort,
     ZclCommand,
     ZclMessage,
     ZigbeePort,
@@ -52,6 +53,8 @@ __all__ = [
     "Notes",
     "Notification",
     "Order",
+    "SendSms",
+    "SerialPort",
     "SpiError",
     "Tested",
     "ZclCommand",

@@ -39,7 +39,7 @@ class Link(Protocol[S_co]):
         """
 
     def orders(self) -> AsyncIterator[Order]:
-        """Yield the last order given, if any, then every further one."""
+        """Yield the last Light given, if any, then every further order; a SendSms once."""
 
 
 class Tested(StrEnum):

@@ -59,6 +59,22 @@ class ModbusPort(Protocol):
         """Return (mono_s of the answer, `count` unsigned 16-bit values). V1.1b3, 6.4."""
 
 
+class SerialPort(Protocol):
+    """A serial line that one device has to itself. 8 data bits, no parity, one stop bit."""
+
+    async def read(self, wait_s: float) -> tuple[float, bytes]:
+        """Return (mono_s of its arrival, what came), as soon as something has; (now, b"") where nothing came in time.
+
+        What nobody reads is kept up to a limit of the port's own; beyond it the oldest goes, and the bus counts it.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """Return once the system has all of it."""
+
+    def noise(self, count: int) -> None:
+        """Tell the bus that so many bytes belonged to no good frame; its health shows them."""
+
+
 class GpioPort(Protocol):
     """One pin."""
 

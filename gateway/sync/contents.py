@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.detect.cover import Cover
 from gateway.detect.routines import NoticeKind
-from gateway.model.alarm import AlarmState, Source
+from gateway.model.alarm import AlarmState, Source, TextState
 from gateway.model.command import CommandResult
 from gateway.model.device import DeviceState
 from gateway.model.event import EventType
@@ -42,6 +42,8 @@ class AlarmContents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     room: str = ""
     wearer: Annotated[str, _about("Whose device it is, where the configuration tells several residents apart.")] = ""
     sources: Annotated[list[Source], _about("What noticed this fall; only of a fall.")] = []
+    sms: Annotated[list[TextState], _about("How the text messages about it stand, one a number; none where none is.")
+                   ] = []
     by: Annotated[str, _about("Who ended it: the device that was pressed, or the command's id.")] = ""
 
 
@@ -125,6 +127,16 @@ class VitalsContents(msgspec.Struct, frozen=True):
     max: float | None
 
 
+class SmsContents(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A text message about an alarm that the city had not acknowledged in time."""
+
+    alarm: Annotated[str, _about("The alarm's id; it may have been cancelled or closed meanwhile.")]
+    short: Annotated[str, _about("The alarm's short id, as the text tells it.")]
+    number: Annotated[str, _about("The last four digits of who gets it.")]
+    reason: str = ""
+    cure: str = ""
+
+
 class GapContents(msgspec.Struct, frozen=True):
     """Events that were given up for want of room before they were acknowledged."""
 
@@ -148,6 +160,9 @@ CONTENTS: dict[str, type[msgspec.Struct]] = {
     EventType.GATEWAY_STARTED: StartedContents,
     EventType.GATEWAY_FAULT: FaultContents,
     EventType.COMMAND_RESULT: CommandResult,
+    EventType.SMS_SENT: SmsContents,
+    EventType.SMS_FAILED: SmsContents,
+    EventType.SMS_DELIVERED: SmsContents,
     EventType.VITALS_SUMMARY: VitalsContents,
     EventType.OUTBOX_GAP: GapContents,
 }

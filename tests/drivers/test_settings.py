@@ -8,15 +8,16 @@ import pytest
 from drivers.bus.ble import BUS as BLE
 from drivers.bus.gpio import BUS as GPIO
 from drivers.bus.modbus import BUS as MODBUS
+from drivers.bus.serial import BUS as SERIAL
 from drivers.bus.zigbee import BUS as ZIGBEE
-from drivers.devices import bthome_sensor, glucose, gpio_button, gpio_light, ias, modbus_inputs, polar
+from drivers.devices import bthome_sensor, glucose, gpio_button, gpio_light, ias, ld2410, modbus_inputs, modem, polar
 from gateway.config import salvage
 
-BUSES: dict[str, type[msgspec.Struct]] = {bus.name: bus.settings for bus in (BLE, GPIO, MODBUS, ZIGBEE)}
+BUSES: dict[str, type[msgspec.Struct]] = {bus.name: bus.settings for bus in (BLE, GPIO, MODBUS, SERIAL, ZIGBEE)}
 DRIVERS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     driver.name: (driver.bus, driver.settings) for driver in (
         bthome_sensor.SENSOR, glucose.DRIVER, gpio_button.DRIVER, gpio_light.DRIVER, ias.CONTACT, ias.SMOKE,
-        modbus_inputs.DRIVER, polar.DRIVER)}
+        modbus_inputs.DRIVER, ld2410.DRIVER, modem.DRIVER, polar.DRIVER)}
 HEAD = ('[gateway]\nid = "a"\n[city]\nhost = "care.example"\n[bus.modbus]\nport = "/dev/a"\n'
         '[bus.zigbee]\nport = "/dev/b"\n')
 
@@ -55,6 +56,7 @@ def test_a_wrong_setting_is_told_with_what_to_write(keys: str, expected: str) ->
     ('driver = "gpio-button"\npin = 17', 'driver = "gpio-light"\npin = 17', "pin"),
     ('driver = "modbus-inputs"\nunit = 1\ninputs.0 = { kind = "co" }',
      'driver = "modbus-inputs"\nunit = 1\ninputs.0 = { kind = "gas" }', "unit"),
+    ('driver = "ld2410"\nport = "/dev/serial/by-id/a"', 'driver = "modem"\nport = "/dev/serial/by-id/a"', "port"),
 ])
 def test_two_devices_at_one_address_are_told(first: str, second: str, where: str) -> None:
     (problem,) = told(first, second)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gateway.app.settings import types
-from gateway.config import City, Detect, Gateway, Storage, Voice, advice, parse
+from gateway.config import City, Detect, Gateway, Sms, Storage, Voice, advice, parse
 from gateway.runtime.registry import Registry
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +20,7 @@ EXAMPLE = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0]
 OPTIONAL = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 DRIVERS, BUSES = types(Registry())
 SECTIONS: dict[str, type[msgspec.Struct]] = {
-    "gateway": Gateway, "city": City, "store": Storage, "voice": Voice, "detect": Detect,
+    "gateway": Gateway, "city": City, "store": Storage, "voice": Voice, "detect": Detect, "sms": Sms,
     **{f"bus.{name}": kind for name, kind in BUSES.items()},
     **{f"driver {name}": kind for name, (_, kind) in DRIVERS.items()}}
 
@@ -29,7 +29,7 @@ def documented(text: str) -> dict[str, dict[str, Any]]:
     """Section, bus or driver -> its keys with their values."""
     raw = tomllib.loads(text)
     found: dict[str, dict[str, Any]] = defaultdict(dict)
-    found |= {name: raw[name] for name in ("gateway", "city", "store", "voice", "detect")}
+    found |= {name: raw[name] for name in ("gateway", "city", "store", "voice", "detect", "sms")}
     found |= {f"bus.{name}": table for name, table in raw["bus"].items()}
     for table in raw["devices"].values():
         found[f"driver {table['driver']}"] |= {

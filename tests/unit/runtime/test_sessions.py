@@ -1,6 +1,7 @@
 """One device's sessions, in virtual time."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from drivers.testkit import virtual_time
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
 from gateway.runtime.session import HELD_S, OrderBox, Sessions
-from gateway.spi import BusContext, DeviceRejected, Driver, Light, LightPattern, Link
+from gateway.spi import BusContext, DeviceRejected, Driver, Light, LightPattern, Link, Order, SendSms
 from tests.unit.runtime import kit
 
 Meanwhile = Callable[[kit.TestBus, Sessions], Awaitable[None]]
@@ -162,6 +163,26 @@ def test_a_new_session_learns_the_last_order_first() -> None:
         return seen
 
     assert virtual_time.run(main()) == [LightPattern.FAST, LightPattern.FAST, LightPattern.OFF]
+
+
+def test_a_text_is_given_out_once_however_often_it_is_ordered_while_it_waits_and_the_light_to_each_session() -> None:
+    async def main() -> list[list[Order]]:
+        box, seen = OrderBox(), []
+        first, second = SendSms("a/sms/0", "10086", "help"), SendSms("b/sms/0", "10086", "help")
+        for order in (first, Light(LightPattern.SLOW), second, first, Light(LightPattern.FAST)):
+            box.put(order)
+        for _ in range(2):
+            got: list[Order] = []
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    async for order in box.orders():
+                        got.append(order)  # noqa: PERF401 - what came before the time was up counts
+            seen.append(got)
+        return seen
+
+    light = Light(LightPattern.FAST)
+    assert virtual_time.run(main()) == [
+        [light, SendSms("a/sms/0", "10086", "help"), SendSms("b/sms/0", "10086", "help")], [light]]
 
 
 def test_readings_carry_the_time_of_their_bytes() -> None:

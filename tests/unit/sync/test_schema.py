@@ -31,6 +31,7 @@ from tests.unit.sync.kit import NOW, event, row
 DOCUMENT = Path(__file__).parents[3] / "docs" / "asyncapi.yaml"
 PROTOCOL = DOCUMENT.with_name("protocol.md")
 DEVICE = {"state": "silent", "covered": False, "reason": "no sign of life", "cure": "change the battery"}
+SMS = {"alarm": "0190b7c2-1a2b-7c3d-8e4f-001122334455", "short": "0190b7c2-1a2b", "number": "…8000"}
 VITALS = {"kind": "heart_rate", "unit": "/min", "loinc": "8867-4", "span_s": 60.0, "n": 58, "implausible": 2,
           "min": 61.0, "median": 66.0, "max": 80.0}
 
@@ -57,6 +58,8 @@ def samples() -> list[Event]:
         (EventType.VITALS_SUMMARY, VITALS),
         (EventType.ROUTINE_NOTICED, {"kind": "rhythm_drift", "words": "rising has changed", "evidence": {"now_h": 9.5}}),
         (EventType.ROUTINE_COVER, {"reduced": True, "reasons": ["an animal moves here"]}),
+        (EventType.SMS_SENT, SMS), (EventType.SMS_DELIVERED, SMS),
+        (EventType.SMS_FAILED, SMS | {"reason": "no modem is up", "cure": "look at the modem"}),
         (EventType.OUTBOX_GAP, {"events": 7, "reason": "the outbox is full", "cure": "restore the link"}),
         (EventType.GATEWAY_STARTED, {"version": "1", "devices": ["pendant"], "epoch": "e"}))]
     return [*told, event(), alarm_evidence.told(EVIDENCE)]

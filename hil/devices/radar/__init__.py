@@ -1,0 +1,1 @@
+"""Emulated radars on a pseudo-terminal, with frame code of their own."""
