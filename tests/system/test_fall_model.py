@@ -29,7 +29,8 @@ async def test_a_damaged_fall_model_is_told_with_its_cure_and_an_sos_arrives_all
         home.gateway = Gateway(home.gateway.config, home.gateway.run_dir, tmp_path / "gateway.log", environment)
         try:
             await home.gateway.start()
-            status = await home.until(lambda status: status["city"]["connected"])
+            await home.gateway.wait_devices("up", {"sos"})
+            status = await home.status()
             told = fault(status, "detector falls")
             assert told is not None
             assert "fall model is damaged" in told["reason"]
