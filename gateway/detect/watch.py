@@ -33,7 +33,7 @@ def step(state: State, happened: Input, settings: Settings) -> tuple[State, tupl
     for one in told:
         if isinstance(one, Coverage):
             cover = one
-    human_only = cover is not None and cover.reduced
+    human_only = gaps.watched.others
     rules, found = routines.step(state.rules, happened, settings.rules, human_only=human_only)
     waits = noticing.step(state.waits, happened, gaps, settings.gaps) if settings.asks else state.waits
     return State(gaps, rules, waits, cover), (*told, *found)

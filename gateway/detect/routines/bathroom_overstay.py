@@ -4,6 +4,9 @@ How long is too long is learned from the waits between a sign in the bathroom an
 each Stay by itself: who has just come in moves, who sits in the bath does not, and at night visits are short. For each
 of them one false concern in FALSE_DAYS days is borne. The waits also hold those of one who left the bathroom unseen and
 sits still elsewhere.
+Where others move too (an animal), a person is told by moving on: two motions within PAIR_S. A lone one brings nobody
+into the bathroom and takes nobody out of it. What is learned begins anew then, and for SHY_DAYS nothing is said; false
+concerns must be SHY times rarer, and where that asks for more than LONGEST_SHY_S (the cat sleeps there) there are none.
 """
 
 import math
@@ -12,7 +15,7 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
-from gateway.detect.home import Concern, Input, Outage, Sign
+from gateway.detect.home import Concern, Input, Outage, Sign, SignKind
 from gateway.detect.routines.peaks import Peaks, bound_s, grown
 from gateway.detect.routines.scene import Scene
 from gateway.detect.routines.settings import Settings
@@ -28,9 +31,11 @@ class Stay(StrEnum):
 
 
 FRESH_S = 180.0
+PAIR_S = 120.0
 FALSE_DAYS = 700.0
-SHORTEST_S = {Stay.NIGHT: 2400.0, Stay.FRESH: 3600.0, Stay.SETTLED: 3600.0}
+SHORTEST_S = {Stay.NIGHT: 2400.0, Stay.FRESH: 4500.0, Stay.SETTLED: 4500.0}
 LONGEST_S = 10800.0
+SHY, SHY_DAYS, LONGEST_SHY_S = 8.0, 21, 4800.0
 PRIOR_S = {Stay.NIGHT: (360.0, 420.0), Stay.FRESH: (480.0, 720.0), Stay.SETTLED: (720.0, 960.0)}
 """Median and mean excess of a day's longest wait, in homes that nothing is known of yet."""
 UNSURE = 1.5
@@ -39,13 +44,18 @@ SCORE = 0.6
 
 
 class State(msgspec.Struct, frozen=True):
-    """`since_s`: of the last sign, if it came from the bathroom; `came_s`: of the first one of that stay."""
+    """`since_s`: of the last sign, if it came from the bathroom; `came_s`: of the first one of that stay.
+
+    `human_only`: so it was when that was learned. `lone_s`: of the last motion then that may be anybody's.
+    """
 
     peaks: dict[Stay, Peaks] = {}
     since_s: float | None = None
     came_s: float = 0.0
     stay: Stay = Stay.FRESH
     due_s: float = math.inf
+    human_only: bool = False
+    lone_s: float = -math.inf
 
 
 def step(
@@ -54,9 +64,16 @@ def step(
     """Take one input; return what is known of the bathroom, and the concern if it has become too long."""
     del settings
     at_s = happened.at_s
+    if scene.human_only != state.human_only:
+        state = State(human_only=scene.human_only)
     if isinstance(happened, Sign):
-        if not human or scene.human_only:
-            return _left(state), ()
+        if not human:
+            if not (scene.human_only and happened.kind is SignKind.MOTION and happened.on):
+                return state, ()
+            moves_on, state = at_s - state.lone_s <= PAIR_S, replace(state, lone_s=at_s)
+            inside = state.since_s is not None
+            if not moves_on and inside is not (happened.room == "bathroom"):
+                return state, ()
         if state.since_s is not None and scene.ahead_s is not None and not scene.lost:
             state = _learned(state, at_s - state.since_s, int((at_s + scene.ahead_s) // 86400))
         if happened.room == "bathroom":
@@ -70,7 +87,7 @@ def step(
     if at_s < state.due_s:
         return state, ()
     told = replace(state, due_s=math.inf)
-    if scene.empty():
+    if scene.away_until_local_s is not None:
         return told, ()
     wait_s = at_s - state.since_s
     words = f"no sign for {wait_s / 60:.0f} min, the last from the bathroom"
@@ -81,9 +98,14 @@ def step(
 def _begun(state: State, scene: Scene, since_s: float, came_s: float) -> State:
     """Somebody is in the bathroom."""
     stay = Stay.NIGHT if scene.is_night(since_s) else Stay.FRESH if since_s - came_s < FRESH_S else Stay.SETTLED
-    limit_s = bound_s(state.peaks.get(stay, Peaks()), FALSE_DAYS, *PRIOR_S[stay])
-    limit_s = min(max(limit_s, SHORTEST_S[stay]), LONGEST_S) * (UNSURE if scene.lost else 1.0)
-    return State(state.peaks, since_s, came_s, stay, since_s + limit_s)
+    peaks = state.peaks.get(stay, Peaks())
+    false_days = FALSE_DAYS * (SHY if state.human_only else 1.0)
+    limit_s = max(bound_s(peaks, false_days, *PRIOR_S[stay]), SHORTEST_S[stay])
+    if state.human_only and (limit_s > LONGEST_SHY_S or len(peaks.days) < SHY_DAYS):
+        limit_s = math.inf
+    limit_s = min(limit_s, LONGEST_S) if math.isfinite(limit_s) else limit_s
+    limit_s *= UNSURE if scene.lost else 1.0
+    return State(state.peaks, since_s, came_s, stay, since_s + limit_s, state.human_only, state.lone_s)
 
 
 def _left(state: State) -> State:

@@ -164,6 +164,43 @@ def test_a_long_bath_every_evening_is_learned() -> None:
     assert [one for _, one in flat.told[-20:] if one.kind is FindingKind.BATHROOM_OVERSTAY] == []
 
 
+def with_a_cat(days: int = 25, stays: int = 2) -> Flat:
+    """Days of visits to the bathroom, `stays` minutes to the last sign, and a cat that comes by now and then."""
+    flat = Flat(human_only=True)
+    for day in range(days):
+        flat.sign(day, "7:0", "kettle")
+        for hour in (8, 12, 16, 20):
+            for minute, sensor in ((0, "hall"), (1, "bath"), (2, "bath"), (stays + 3, "hall"), (stays + 4, "living")):
+                flat.sign(day, f"{hour + minute // 60}:{minute % 60}", sensor)
+    return flat.sign(days, "7:0", "kettle").sign(days, "8:0", "hall")
+
+
+def test_a_cat_that_wanders_does_not_hide_who_lies_in_the_bathroom() -> None:
+    flat = with_a_cat().sign(25, "8:1", "bath").sign(25, "8:2", "bath")
+    for minute in (10, 25, 50):
+        flat.sign(25, f"8:{minute}", "hall").sign(25, f"8:{minute + 1}", "hall", on=False)
+    assert flat.until(25, "9:30").kinds() == ["bathroom_overstay"]
+
+
+def test_a_person_who_moves_on_has_left_it_and_a_cat_alone_was_never_in_it() -> None:
+    assert with_a_cat().sign(25, "8:1", "bath").sign(25, "8:5", "hall").sign(25, "8:6", "living").until(
+        25, "12:0").kinds() == []
+    assert with_a_cat().sign(25, "8:30", "bath").until(25, "12:0").kinds() == []
+
+
+@pytest.mark.parametrize("home", [{"days": 12}, {"stays": 80}])
+def test_beside_an_animal_nothing_is_said_of_the_bathroom_in_the_first_weeks_nor_where_silence_is_usual(
+        home: dict[str, int]) -> None:
+    flat, day = with_a_cat(**home), home.get("days", 25)
+    flat.sign(day, "8:1", "bath").sign(day, "8:2", "bath").until(day, "12:0")
+    assert "bathroom_overstay" not in flat.kinds()
+
+
+def test_motion_that_times_out_does_not_end_a_stay(lived: State) -> None:
+    flat = morning(lived).until(28, "9:55").sign(28, "10:0", "bath").sign(28, "10:3", "hall", on=False)
+    assert flat.until(28, "11:30").kinds()[:1] == ["bathroom_overstay"]
+
+
 def test_a_gateway_that_was_down_does_not_count_the_time(lived: State) -> None:
     flat = morning(lived).until(28, "9:55").sign(28, "10:0", "bath").until(28, "10:10")
     flat.outage(lost=True).outage(lost=False)
