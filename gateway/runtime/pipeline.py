@@ -80,6 +80,7 @@ class Pipeline:
     _alarms: life.Alarms = field(default_factory=dict)
     _epoch: str = ""
     _restored: asyncio.Event = field(default_factory=asyncio.Event)  # the last run's alarms are taken up
+    _learned: asyncio.Event = field(default_factory=asyncio.Event)  # and what the detectors knew
     _ended: set[str] = field(default_factory=set)  # in this run, until then: the disk may still take them for open
     _well: tuple[life.CancelPressed, Stamp] | None = None  # the first one until then: no later one is more in time
     _awaited: set[str] = field(default_factory=set)  # evidence that this run has begun
@@ -103,6 +104,7 @@ class Pipeline:
             return False
         if saved is not None:
             self.detectors.restore(saved)
+        self._learned.set()
         return True
 
     def _take_up(self, on_disk: Sequence[Alarm]) -> None:
@@ -213,6 +215,7 @@ class Pipeline:
                                      "somebody pressed again: look at the newest event, then send a new command")
             await saved.wait()  # else a power cut could keep the result and lose the close
         if command.verb is Verb.AWAY_UNTIL:
+            await self._learned.wait()
             try:
                 await self.away(command.target)
             except BadAway as error:
@@ -224,6 +227,8 @@ class Pipeline:
 
         Kept on disk when it returns, as far as the disk takes it. Raises BadAway.
         """
+        if not self._learned.is_set():
+            raise BadAway("what the last run knew is not read yet, and would undo it", "try again in a minute")
         now, outcome = self.clock.stamp(), Outcome()
         until_local_s = self.detectors.routine.away(until, now, outcome)
         self.keeper.submit(self._follow(outcome))

@@ -40,7 +40,7 @@ from gateway.runtime.clock import Clock
 from gateway.runtime.detectors import Detectors
 from gateway.runtime.keeper import Commit
 from gateway.runtime.pipeline import Outlets, Pipeline
-from gateway.runtime.routine import Routine
+from gateway.runtime.routine import BadAway, Routine
 from gateway.store import Limits, Store, StoreFull
 
 SMOKE, CLEAR = Binary(BinaryKind.SMOKE, active=True), Binary(BinaryKind.SMOKE, active=False)
@@ -220,7 +220,11 @@ async def test_the_city_declares_an_absence_and_ends_it_and_it_is_on_disk_when_d
         away = Command("c1", Verb.AWAY_UNTIL, "2999-12-24T18:00", 4e9)
         assert (await b.pipeline.obey(away)).outcome is Answer.DONE
         assert told() == "2999-12-24 18:00"
-    async with bench(tmp_path) as b:
+    async with bench(tmp_path, restores=False) as b:
+        with pytest.raises(BadAway, match="is not read yet"):
+            await b.pipeline.away("2999-12-25")
+        async with asyncio.timeout(5):
+            await b.pipeline._learned.wait()
         assert told() == "2999-12-24 18:00"
         assert (await b.pipeline.obey(Command("c2", Verb.AWAY_UNTIL, "", 4e9))).outcome is Answer.DONE
         assert told() is None

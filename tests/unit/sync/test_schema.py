@@ -56,7 +56,7 @@ def samples() -> list[Event]:
     told += [Event(name, name, Lane.EVENT, "gateway", NOW, content) for name, content in (
         (EventType.DEVICE_STATE, DEVICE), (EventType.GATEWAY_FAULT, fault), (EventType.COMMAND_RESULT, result),
         (EventType.VITALS_SUMMARY, VITALS),
-        (EventType.ROUTINE_NOTICED, {"kind": "rhythm_drift", "words": "rising has changed", "evidence": {"now_h": 9.5}}),
+        (EventType.ROUTINE_NOTICED, {"kind": "rhythm_drift", "words": "rises late", "evidence": {"now_h": 9.5}}),
         (EventType.ROUTINE_COVER, {"reduced": True, "reasons": ["an animal moves here"]}),
         (EventType.SMS_SENT, SMS), (EventType.SMS_DELIVERED, SMS),
         (EventType.SMS_FAILED, SMS | {"reason": "no modem is up", "cure": "look at the modem"}),
