@@ -1,10 +1,10 @@
 """Budget: from "one false alert in so many days" to a limit of surprise. Pure.
 
 The greatest surprise of each of the last DAYS days is what this resident's own extreme days look like. Half of them
-lie above the median; what they lie above it by falls off exponentially. The surprise that is exceeded once in T days is
-then median + scale * ln(T / 2). The tail is shorter than that (a day ends, people rise), by the factor TAIL. A home
-that has lived few days borrows median and scale.
-TAIL, MEDIAN and SCALE with their weights: walk-forward on the development homes (SYNTHETIC), docs/routine.md.
+lie above the median; were what they lie above it by exponential, the surprise exceeded once in T days would be median +
+scale * ln(T / 2). The tail is shorter than that (a day ends, people rise): scale * (BASE + TAIL * ln(T / 2)) fits. A
+home that has lived few days borrows median and scale.
+BASE, TAIL, MEDIAN and SCALE with their weights: walk-forward on the development homes (SYNTHETIC), docs/routine.md.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,11 @@ from math import log
 from statistics import median
 
 DAYS = 60
-TAIL = 0.72
+BASE, TAIL = 0.45, 0.6
 MEDIAN, MEDIAN_DAYS = 5.5, 8
 SCALE, SCALE_DAYS = 1.2, 30
+NEW, NEW_DAYS = 3.0, 14
+"""On the first day so much is added, less each day: what is borrowed may not fit this home."""
 
 
 @lru_cache(maxsize=32)
@@ -26,7 +28,8 @@ def limit(peaks: tuple[float, ...], budget_days: float) -> float:
         middle = (median(peaks) * len(peaks) + MEDIAN * MEDIAN_DAYS) / (len(peaks) + MEDIAN_DAYS)
     beyond = [peak - middle for peak in peaks if peak > middle]
     scale = (sum(beyond) + SCALE * SCALE_DAYS) / (len(beyond) + SCALE_DAYS)
-    return middle + TAIL * scale * log(max(budget_days, 4.0) / 2)
+    unknown = max(1.0 - len(peaks) / NEW_DAYS, 0.0)
+    return middle + scale * (BASE + TAIL * log(max(budget_days, 4.0) / 2)) + NEW * unknown
 
 
 def kept(peaks: Sequence[float], peak: float | None) -> tuple[float, ...]:

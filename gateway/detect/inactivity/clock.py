@@ -21,7 +21,7 @@ from gateway.detect.inactivity.hazard import ANY_SLOT, BIN_OF, BINS, EDGES_MIN, 
 
 WAITED_MIN = 10.0
 """What the first minutes weigh: most silences end in them."""
-NIGHT = 1.0
+NIGHT = 1.75
 _LAST = EDGES_MIN[-1]
 
 

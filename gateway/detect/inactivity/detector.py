@@ -9,7 +9,8 @@ Rules
     weight was lost; time in which the gateway was down is no silence. While the flat is declared empty nothing is told.
  4. The day is folded into what is learned at its first sign: in the midst of a silence nothing changes, so notice()
     knows the moment of the alert beforehand.
- 5. Told as cover: others move here, sensors that cannot be counted on, several residents. Again when it changes.
+ 5. Told as cover: others move here, sensors that cannot be counted on, no door watched, several residents. Again when
+    it changes.
 Detectors use monotonic time; the wall clock serves for the hour of the day alone, and where there is none, does not.
 """
 
@@ -24,7 +25,7 @@ from gateway.detect.inactivity import budget, outing, watched
 from gateway.detect.inactivity.clock import Clock, advance, waits_s
 from gateway.detect.inactivity.hazard import SHORT_MIN, Gap, folded, hazards, quiet_from
 from gateway.detect.inactivity.outing import Outing
-from gateway.detect.inactivity.place import OUT, place
+from gateway.detect.inactivity.place import OUT, is_outside_door, place
 from gateway.detect.inactivity.watched import Watched
 from gateway.model.finding import FindingKind
 
@@ -140,7 +141,7 @@ def _sign(state: State, sign: Sign, settings: Settings) -> tuple[State, tuple[To
     beds = state.beds
     if sign.kind is SignKind.BED and sign.on is not (sign.sensor in beds):
         beds = (*beds, sign.sensor) if sign.on else tuple(bed for bed in beds if bed != sign.sensor)
-    door_s = sign.at_s if sign.kind is SignKind.DOOR else state.door_s
+    door_s = sign.at_s if is_outside_door(sign) else state.door_s
     learns = not away and not state.away
     all_ = _taken(state, state.all, sign, door_s, in_bed=bool(beds), human=False, learns=learns)
     human = state.human
@@ -254,6 +255,8 @@ def _covered(state: State, at_s: float, settings: Settings) -> tuple[State, tupl
         reasons.append(f"{settings.residents} people live here: only the silence of all of them is noticed")
     if state.watched.others:
         reasons.append("others than the resident move here (a pet, visitors, a second resident): alerts come later")
+    if state.door_s is None and state.watched.lively_days >= watched.MIN_DAYS:
+        reasons.append("no door to the outside is watched: an outing is taken for silence")
     reasons += [f"{name} cannot be counted on: see that it has power and is in range"
                 for name in watched.missing(state.watched)]
     if tuple(reasons) == state.told:

@@ -32,9 +32,9 @@ SLOTS = 48
 ANY_SLOT = SLOTS
 """The slot of one whose clock nobody set: the mean over the day."""
 SLOT_S = 86400.0 / SLOTS
-LONG_BIN = EDGES_MIN.index(60)
-NIGHT_FROM_S, ENOUGH_MIN = 20 * 3600.0, 1200.0
-"""Where the quiet hours begin in a home that has lived through fewer minutes of long silence."""
+LONG_BIN, QUIET_LEAD = EDGES_MIN.index(60), 7
+NIGHT_FROM_S, ENOUGH_MIN = 19 * 3600.0, 1200.0
+"""Where they begin in a home that has lived through fewer minutes of long silence: evening to early morning."""
 LONGEST_MIN = 26 * 60
 """Later minutes of a silence are not learned from: nobody sleeps so long."""
 HALF_LIFE_DAYS = 45.0
@@ -102,12 +102,12 @@ def hazards(counts: bytes, *, human: bool) -> tuple[float, ...]:
 
 @lru_cache(maxsize=32)
 def quiet_from(counts: bytes) -> float:
-    """When the quiet ten hours begin, seconds after midnight: 1.5 h before the ten with the most long silence."""
+    """When the ten hours begin, seconds after midnight, that lie 3.5 h before the ten with the most long silence."""
     by_slot = unpacked(counts)[1][[one for one in range(len(PLACES)) if one != OUT], :, LONG_BIN:].sum((0, 2))
     if by_slot.sum() < ENOUGH_MIN:
         return NIGHT_FROM_S
     hours = np.convolve(np.concatenate((by_slot, by_slot)), np.ones(20), "valid")[:SLOTS]
-    return float((int(hours.argmax()) - 3) % SLOTS * SLOT_S)
+    return float((int(hours.argmax()) - QUIET_LEAD) % SLOTS * SLOT_S)
 
 
 def estimated(signs: Table, minutes: Table, rate: Table,

@@ -12,14 +12,20 @@ PLACES = tuple(f"{spot}{pace}" for pace in ("", ", quiet") for spot in SPOTS)
 """The classes: a spot, lively or quiet. A door has no quiet: it is used, or not."""
 OUT = SPOTS.index(DOOR)
 
+WITHIN = ("bedroom", "bathroom")
+"""A door there leads to no street, whatever the configuration calls it."""
 LEAVING_S = 180.0
 """So long after the door a sign of the hall may still be of one who leaves: sensors tell late."""
 QUIET_S = 300.0
 
 
+def is_outside_door(sign: Sign) -> bool:
+    return sign.kind is SignKind.DOOR and sign.room not in WITHIN
+
+
 def place(sign: Sign, door_s: float | None, before_s: float | None, *, in_bed: bool) -> int:
     """Index in PLACES. `door_s`, `before_s`: of the last sign of a door to the outside, and of any."""
-    if sign.kind is SignKind.DOOR or (
+    if is_outside_door(sign) or (
             door_s is not None and sign.at_s - door_s < LEAVING_S and sign.kind is SignKind.MOTION
             and sign.room in ("hall", "other")):
         return OUT

@@ -49,6 +49,7 @@ class Watched(msgspec.Struct, frozen=True):
     lost: tuple[str, ...] = ()
     lone_days: tuple[float, ...] = ()
     others: bool = False
+    lively_days: int = 0
     last: str = ""
     last_s: float = -1e18
 
@@ -64,7 +65,7 @@ def heard(watched: Watched, sign: Sign) -> Watched:
     sensors[sign.sensor] = Sensor(known.human, known.today + 1, known.lone, known.usual, known.still_days, known.days,
                                   known.lone_usual)
     last = sign.sensor if apart and sign.kind is SignKind.MOTION else ""
-    return Watched(sensors, watched.lost, watched.lone_days, watched.others, last, sign.at_s)
+    return Watched(sensors, watched.lost, watched.lone_days, watched.others, watched.lively_days, last, sign.at_s)
 
 
 def day_over(watched: Watched) -> Watched:
@@ -79,7 +80,8 @@ def day_over(watched: Watched) -> Watched:
         mean = sum(lone_days) / len(lone_days)
         others = mean >= (ALONE_A_DAY if others else LONE_A_DAY)
     sensors = {name: _day_over(sensor, name in watched.lost) for name, sensor in watched.sensors.items()}
-    return replace(watched, sensors=sensors, lone_days=lone_days, others=others)
+    return replace(watched, sensors=sensors, lone_days=lone_days, others=others,
+                   lively_days=watched.lively_days + 1)
 
 
 def _day_over(sensor: Sensor, lost: bool) -> Sensor:

@@ -25,13 +25,21 @@ def tick(at_s: float, *, clock: bool = True) -> Tick:
 
 
 def day(number: int, *, clock: bool = True, until_h: float = 24.0) -> Iterator[Input]:
-    """A day: kitchen, living room and bathroom by turns every few minutes, the bathroom once at night."""
+    """A day: kitchen, living room and bathroom by turns every few minutes, the bathroom once at night.
+
+    On every third day an hour out of the house, after 15 h.
+    """
     dice = random.Random(number)
     at_s, rises_s = number * DAY_S + 3.2 * HOUR_S, number * DAY_S + (RISES_H + dice.uniform(-0.4, 0.4)) * HOUR_S
     if until_h > 3.2:
         yield motion(at_s, "bathroom", clock=clock)
-    at_s = rises_s
+    at_s, out = rises_s, not clock
     while at_s < number * DAY_S + min(until_h, RETIRES_H) * HOUR_S:
+        if not number % 3 and not out and at_s > number * DAY_S + 15 * HOUR_S:
+            out = True
+            yield door(at_s)
+            at_s += HOUR_S
+            yield door(at_s)
         for room in dice.choice((("hall", "kitchen"), ("hall", "living"), ("hall", "bathroom"))):
             yield motion(at_s, room, clock=clock)
             at_s += dice.uniform(20.0, 60.0)
