@@ -13,7 +13,7 @@ from math import log
 from statistics import median
 
 DAYS = 60
-BASE, TAIL = 0.45, 0.6
+BASE, TAIL = 0.5, 0.6
 MEDIAN, MEDIAN_DAYS = 5.5, 8
 SCALE, SCALE_DAYS = 1.2, 30
 NEW, NEW_DAYS = 3.0, 14

@@ -255,7 +255,7 @@ def _covered(state: State, at_s: float, settings: Settings) -> tuple[State, tupl
         reasons.append(f"{settings.residents} people live here: only the silence of all of them is noticed")
     if state.watched.others:
         reasons.append("others than the resident move here (a pet, visitors, a second resident): alerts come later")
-    if state.door_s is None and state.watched.lively_days >= watched.MIN_DAYS:
+    if state.door_s is None and state.watched.lively_days >= watched.DOOR_DAYS:
         reasons.append("no door to the outside is watched: an outing is taken for silence")
     reasons += [f"{name} cannot be counted on: see that it has power and is in range"
                 for name in watched.missing(state.watched)]

@@ -35,6 +35,8 @@ SLOT_S = 86400.0 / SLOTS
 LONG_BIN, QUIET_LEAD = EDGES_MIN.index(60), 7
 NIGHT_FROM_S, ENOUGH_MIN = 19 * 3600.0, 1200.0
 """Where they begin in a home that has lived through fewer minutes of long silence: evening to early morning."""
+ORDINARY_SLOTS = 3
+"""A day that begins so much earlier or later is as the prior knows them; one beyond has the prior moved."""
 LONGEST_MIN = 26 * 60
 """Later minutes of a silence are not learned from: nobody sleeps so long."""
 HALF_LIFE_DAYS = 45.0
@@ -93,7 +95,7 @@ def count(signs: Table, minutes: Table, gap: Gap) -> None:
 def hazards(counts: bytes, *, human: bool) -> tuple[float, ...]:
     """Signs a minute in each cell, flat, with ANY_SLOT behind the slots. `human`: of human-only signs."""
     signs, minutes = unpacked(counts)
-    rate = estimated(signs, minutes, expected(human=human), _LEVELS)
+    rate = estimated(signs, minutes, np.roll(expected(human=human), _later(counts), 1), _LEVELS)
     weight = minutes + 30.0
     mean = (rate * weight).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
     flat: list[float] = np.concatenate((rate, mean), axis=1).ravel().tolist()
@@ -106,8 +108,14 @@ def quiet_from(counts: bytes) -> float:
     by_slot = unpacked(counts)[1][[one for one in range(len(PLACES)) if one != OUT], :, LONG_BIN:].sum((0, 2))
     if by_slot.sum() < ENOUGH_MIN:
         return NIGHT_FROM_S
-    hours = np.convolve(np.concatenate((by_slot, by_slot)), np.ones(20), "valid")[:SLOTS]
+    hours = np.convolve(np.concatenate((by_slot, by_slot)), np.bartlett(22)[1:-1], "valid")[:SLOTS]
     return float((int(hours.argmax()) - QUIET_LEAD) % SLOTS * SLOT_S)
+
+
+def _later(counts: bytes) -> int:
+    """Slots by which this home's day lies behind those of the prior, 0 where it is ordinary."""
+    later = (round((quiet_from(counts) - NIGHT_FROM_S) / SLOT_S) + SLOTS // 2) % SLOTS - SLOTS // 2
+    return later if abs(later) > ORDINARY_SLOTS else 0
 
 
 def estimated(signs: Table, minutes: Table, rate: Table,

@@ -20,7 +20,8 @@ LONE_S = 300.0
 LONE_A_DAY, ALONE_A_DAY = 2.5, 1.2
 """Lone motions a day in the third of the rooms above which others move here, and below which the resident is alone."""
 LONE_DAYS, MIN_DAYS = 10, 3
-LIVELY = 20
+LIVELY, DOOR_DAYS = 20, 7
+"""Signs that make a day lively; so many of them without a door to the outside: there is none that is watched."""
 USUAL, STILL_DAYS, DROPPED_DAYS = 6.0, 3, 7
 KEEP = 0.9
 RARE_A_DAY = 0.4

@@ -198,6 +198,8 @@ def test_a_lost_sensor_of_weight_is_told_and_silence_weighs_less(noon: State):
     assert before is not None
     assert after is not None
     assert after > before
+    (concern,) = concerns(silence(state, NOON_S, 24)[1])
+    assert 0 <= concern.at_s - NOON_S - after < 60.0
     _, (told,) = step(state, Outage(NOON_S + 60.0, NOON_S + 60.0, "pir-hall", False), SETTINGS)
     assert isinstance(told, Coverage)
     assert not told.reduced
@@ -208,6 +210,18 @@ def test_several_residents_are_reduced_cover_from_the_first_sign():
     assert isinstance(told, Coverage)
     assert told.reduced
     assert "2 people" in told.reasons[0]
+
+
+def test_a_home_without_a_watched_front_door_is_reduced_cover():
+    state, told = State(), []
+    for number in range(9):
+        for happened in day(number):
+            if not (isinstance(happened, Sign) and happened.kind is SignKind.DOOR):
+                state, more = step(state, happened, SETTINGS)
+                told += more
+    (cover,) = [one for one in told if isinstance(one, Coverage)]
+    assert cover.reduced
+    assert "no door to the outside" in cover.reasons[0]
 
 
 def test_a_motion_that_ends_is_no_sign(noon: State):

@@ -54,6 +54,15 @@ def test_with_a_cat_its_motion_no_longer_ends_a_silence():
     assert abs(before - HOUR_S - after) < 60.0
 
 
+def test_with_a_cat_that_does_not_enter_the_bathroom_its_motion_still_counts():
+    state, _ = told_of(with_cat(number) for number in range(14))
+    begin_s = 14 * DAY_S + 12 * HOUR_S
+    state, _ = step(state, fridge(begin_s), SETTINGS)
+    state, _ = step(state, motion(begin_s + HOUR_S, "bathroom"), SETTINGS)
+    assert state.human.clock is not None
+    assert state.human.clock.since_s == begin_s + HOUR_S
+
+
 def test_a_sensor_still_for_days_while_the_home_is_lively_is_named_and_later_dropped():
     state, _ = lived(10)
     told: list[Told] = []
