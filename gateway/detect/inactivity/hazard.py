@@ -91,7 +91,7 @@ def count(signs: Table, minutes: Table, gap: Gap) -> None:
         signs[gap.place, slots[-1], bins[-1]] += 1.0
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=4)  # of two accounts, of this day and the last; each weighs a third of a megabyte
 def hazards(counts: bytes, *, human: bool) -> tuple[float, ...]:
     """Signs a minute in each cell, flat, with ANY_SLOT behind the slots. `human`: of human-only signs."""
     signs, minutes = unpacked(counts)
