@@ -29,7 +29,7 @@ from gateway.model.evidence import (
 )
 from gateway.model.finding import Finding
 from gateway.model.reading import Accel, Quantity, QuantityKind, Reading
-from gateway.model.time import Stamp
+from gateway.model.time import Stamp, earlier
 
 RING_S = 45.0
 """A finding comes up to 25 s after the impact, the capture begins 10 s before it; a block may be 5 s on its way."""
@@ -165,7 +165,7 @@ def _opened(state: State, fell: Fell) -> State:
         return state
     finding, newest = fell.finding, state.chunks[-1]
     ago_s = finding.evidence.get("impact_ago_s", 0.0)
-    at = _earlier(finding.at, ago_s)
+    at = earlier(finding.at, ago_s)
     known = [capture.evidence for capture in (*state.open, state.last) if capture is not None]
     if any(old.alarm == fell.alarm and -BEFORE_S <= at.mono_s - old.at.mono_s <= AFTER_S for old in known):
         return state
@@ -229,8 +229,3 @@ def _goes_on(before: Chunk, chunk: Chunk) -> bool:
     """Tell whether a chunk follows on another without a hole, in the same session."""
     return (before.rate_hz, before.full_scale_g, before.first_index + before.n) == (
         chunk.rate_hz, chunk.full_scale_g, chunk.first_index)
-
-
-def _earlier(at: Stamp, by_s: float) -> Stamp:
-    wall_s = None if at.wall_s is None else at.wall_s - by_s
-    return Stamp(at.boot_id, at.mono_s - by_s, wall_s, at.quality)

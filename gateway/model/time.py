@@ -34,6 +34,12 @@ class Stamp(msgspec.Struct, frozen=True):
     quality: ClockQuality
 
 
+def earlier(at: Stamp, by_s: float) -> Stamp:
+    """Return the moment `by_s` before a stamp, on the same boot and by the same clock."""
+    wall_s = None if at.wall_s is None else at.wall_s - by_s
+    return Stamp(at.boot_id, at.mono_s - by_s, wall_s, at.quality)
+
+
 class Boot(msgspec.Struct, frozen=True):
     """What is known of the clock in one boot. Monotonic times count from its beginning.
 
