@@ -27,7 +27,6 @@ Samples = NDArray[np.float64]
 """[n, 3]: x, y, z in g."""
 
 _TAPS_S = np.array([-0.03, -0.01, 0.01, 0.03])
-_AXIS_MG = round(AXIS_G * 1000)
 _SAMPLE_BYTES = 6
 
 
@@ -70,16 +69,17 @@ def laid(grid: Grid, block: Accel) -> tuple[Grid, Samples]:
     """Take a block that follows; return the grid samples that are known by it, in g, NaN where samples were lost."""
     whole = len(block.samples_mg) // _SAMPLE_BYTES
     fresh = np.frombuffer(block.samples_mg, "<i2", 3 * whole).reshape(whole, 3)
-    held = fresh.clip(-_AXIS_MG, _AXIS_MG) / 1000
-    lost = np.full((block.first_index - grid.next_index, 3), np.nan)
-    samples = np.concatenate([grid.tail, lost, held])
+    parts = [grid.tail, np.maximum(np.minimum(fresh / 1000, AXIS_G), -AXIS_G)]  # quicker than clip()
+    if lost := block.first_index - grid.next_index:
+        parts.insert(1, np.full((lost, 3), np.nan))
+    samples = np.concatenate(parts)
     next_index = block.first_index + whole
     oldest = next_index - len(samples) - grid.origin
     newest_s = (next_index - 1 - grid.origin) / grid.rate_hz
     upto = max(grid.done, math.floor((newest_s - _TAPS_S[-1]) * RATE_HZ + 1e-9) + 1)
     moments_s = np.arange(grid.done, upto) / RATE_HZ
     points = np.round((moments_s[:, None] + _TAPS_S) * grid.rate_hz, 6) - oldest  # a hair off a sample is on it
-    given = _between(samples, points.clip(0.0)) if upto > grid.done else np.empty((0, 3))
+    given = _between(samples, np.maximum(points, 0.0)) if upto > grid.done else np.empty((0, 3))
     needed = math.floor((upto / RATE_HZ + _TAPS_S[0]) * grid.rate_hz) - oldest - 1
     grid = Grid(grid.rate_hz, grid.origin, next_index, samples[max(0, needed):], upto)
     return grid, given
