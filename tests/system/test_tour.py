@@ -42,7 +42,7 @@ async def test_a_day_of_trouble_loses_doubles_and_reorders_nothing(tmp_path: Pat
     assert result["missed"] == []
     assert result["events_lost"] == result["duplicates_after_dedupe"] == 0
     assert result["alarms_caused"] == result["alarms_raised"] == result["alarms_received"] == 25
-    assert 0 < result["link_back_s"] < 30
+    assert 0 <= result["link_back_s"] < 30  # a try may fall on the very moment at which the link heals
     assert result["outage"]["alarm_first"] is True
     assert result["outage"]["delivered_late"] >= 3  # the SOS, the smoke and heart rates
     assert result["received_said_after_commit"] is True
