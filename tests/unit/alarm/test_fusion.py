@@ -180,7 +180,7 @@ SOURCES = st.sampled_from([WRIST, FLAG, RADAR, ("hall", FallSource.RADAR, 0.5)])
 MEANWHILE = st.lists(st.sampled_from(["sent id-1", "received id-1", "received id-1/1", "received id-1/2"]), max_size=3)
 
 
-@given(st.lists(st.tuples(SOURCES, st.floats(0, FALL_S), MEANWHILE), min_size=1, max_size=8))
+@given(st.lists(st.tuples(SOURCES, st.floats(0, FALL_S - 1e-6), MEANWHILE), min_size=1, max_size=8))  # sums round
 @settings(max_examples=300, deadline=None)
 def test_any_interleaving_of_sources_is_one_alarm_that_names_them_all_and_is_heard_once(story) -> None:
     world, noticed = World(), []
