@@ -51,9 +51,10 @@ def train(data: Path, model: Path, card_file: Path) -> None:
         file = forest.encode(fitted(learned, about))
         model.write_bytes(file)
         judged: dict[str, list[score.Verdict]] = {}
+        judges = validate.models(trials, learned, say=status.update)
         for where, range_g in JUDGED_G.items():
-            heard = recordings.clipped(trials, range_g)
-            alarms = iter(validate.cross_validated(trials, heard, learned, say=status.update))
+            status.update(f"cross-validation{where}")
+            alarms = iter(validate.cross_validated(judges, recordings.clipped(trials, range_g)))
             for name, own in sets.items():
                 judged[name + where] = [score.judge(trial, next(alarms)) for trial in own]
     card_file.write_text(card.card(trials, learned, judged, len(file)), encoding="utf-8")

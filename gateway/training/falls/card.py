@@ -26,8 +26,7 @@ Written by `make train-falls`, together with the model. How the detector works: 
 ## Known weaknesses
 
 - **No elder falls in these data.** Every fall was made by one of {fallers} people under 40, on purpose, onto a
-  mattress.
-  Elders' daily life is in it only where the table by age says so.
+  mattress. Elders' daily life is in it only where the table by age says so.
 - Soft falls (sliding from a chair, sinking against a wall) hardly reach the wrist; such a fall may bring no candidate.
 - Lying down briskly, hands thrown up and down, one clap and then rest look most like a fall.
 - Somebody who falls and then moves the arms for 7 of the next 20 s is taken as recovered, unless the score is high.

@@ -5,6 +5,7 @@ Rows are named "data, detector, measure". The spread of a share or a rate is its
 
 import statistics
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import chain, islice
 
 from gateway.training.falls.recordings import FILES, Trial, clipped, load
@@ -37,7 +38,7 @@ async def parts(lab: Lab) -> list[Row]:
 
 def judged(lab: Lab, rivals: bool = True) -> Judged:
     """Show every recording to every detector."""
-    sets = {name: load(name, every=max(1, round(1 / lab.scale))) for name in FILES}
+    sets = _sets(max(1, round(1 / lab.scale)))
     for where, range_g in RANGES_G.items():
         heard = {name: clipped(trials, range_g) for name, trials in sets.items()}
         lab.say(f"falls: cross-validation{where}")
@@ -50,6 +51,12 @@ def judged(lab: Lab, rivals: bool = True) -> Judged:
             for rival, found in RIVALS.items() if rivals else ():
                 alarms = [found(one.acc_mg / 1000, one.rate_hz) for one in heard[name]]
                 yield name + where, rival, verdicts(trials, alarms)
+
+
+@cache
+def _sets(every: int) -> dict[str, list[Trial]]:
+    """The recordings, read once: models of cross-validation are kept for just these."""
+    return {name: load(name, every=every) for name in FILES}
 
 
 def _group(trial: Trial) -> str:

@@ -47,13 +47,13 @@ def cross_validated(trials: Sequence[Trial], heard: Sequence[Trial]) -> list[lis
     """
     if find_spec("lightgbm") is None:
         return None
-    return validate.cross_validated(trials, heard, learned(tuple(trials)))
+    return validate.cross_validated(_judges(tuple(trials)), heard)
 
 
 @cache
-def learned(trials: tuple[Trial, ...]) -> examples.Examples:
-    """The examples of these trials, made once."""
-    return examples.examples(trials)
+def _judges(trials: tuple[Trial, ...]) -> list[validate.Judge]:
+    """The models that cross-validate these trials, fitted once."""
+    return validate.models(trials, examples.examples(trials))
 
 
 def step(state: State, block: Accel, at: Stamp) -> tuple[State, tuple[Finding, ...]]:

@@ -91,7 +91,8 @@ def test_who_is_judged_by_a_model_that_never_saw_them_is_found_nine_times_of_ten
     monkeypatch.setattr(examples, "MADE_UP", 100)
     monkeypatch.setattr(fit, "TREES", 150)
     trials = load("UMAFall")
-    of = scored(trials, validate.cross_validated(trials, clipped(trials, 2.0), examples.examples(trials)))
+    judges = validate.models(trials, examples.examples(trials))
+    of = scored(trials, validate.cross_validated(judges, clipped(trials, 2.0)))
     assert of.sensitivity is not None
     assert of.specificity is not None
     assert of.sensitivity >= 0.92
@@ -106,8 +107,8 @@ def test_the_whole_of_the_model_card_holds() -> None:
     pytest.importorskip("lightgbm", reason="training needs the extra `train`")
     sets = {name: load(name) for name in recordings.FILES}
     trials = [*chain(*sets.values())]
-    alarms = dict(zip(map(id, trials), validate.cross_validated(
-        trials, clipped(trials, 2.0), examples.examples(trials)), strict=True))
+    judges = validate.models(trials, examples.examples(trials))
+    alarms = dict(zip(map(id, trials), validate.cross_validated(judges, clipped(trials, 2.0)), strict=True))
     falls, days = (scored(one, [alarms[id(trial)] for trial in one]) for one in sets.values())
     assert falls.found >= 0.93 * falls.falls
     assert falls.clean >= 0.96 * falls.lived

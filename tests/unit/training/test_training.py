@@ -158,7 +158,7 @@ def test_each_is_judged_once_by_a_model_that_learned_from_all_others_and_from_ma
             return [(float(len(model)), 0.0, None)]
 
         patch.setattr(validate, "judged", judged)
-        alarms = validate.cross_validated(trials, trials, learned)
+        alarms = validate.cross_validated(validate.models(trials, learned), trials)
     assert sorted(asked) == sorted(one.subject for one in trials)
     assert all(len(told) == 1 for told in alarms)
 
@@ -167,6 +167,6 @@ def test_the_models_of_cross_validation_are_not_one_another(tmp_path: Path) -> N
     trials = [one for name in recordings.FILES for one in recordings.load(name, folder=written(tmp_path))]
     learned = examples.examples(trials)
     assert set(learned.who.tolist()) >= set(FALLERS) | set(OTHERS) - {"W1", "W2", "W3"}
-    models = list(validate.models(trials, learned))
+    models = validate.models(trials, learned)
     assert [len(subjects & set(FALLERS)) for subjects, _ in models] == [1, 1, 1]
     assert len({model.value.tobytes() for _, model in models}) == 3
