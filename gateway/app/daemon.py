@@ -64,7 +64,7 @@ class Daemon:
                              on_received=lambda ids: self.pipeline.received(ids),
                              on_command=lambda command: self.pipeline.obey(command), boots=self.chronicle.boots)
         outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()),
-                           lambda: bool(self._modem()), self._text)
+                          lambda: bool(self._modem()), self._text)
         self.forest = self._forest()
         days = Routine(routine(config), zone(config), lambda: self.places)
         detectors = Detectors(config.detect, self.forest, self._detector_failed,
@@ -143,8 +143,7 @@ class Daemon:
         try:
             return fall_model.load()
         except BadModel as error:
-            reason, _, cure = str(error).partition(": ")
-            self.detector_faults["falls"] = {"what": "detector falls", "reason": reason, "cure": cure}
+            self.detector_faults["falls"] = {"what": "detector falls", "reason": error.reason, "cure": error.cure}
             self.problems = [*self.problems, f"falls: {error}"]
             return None
 

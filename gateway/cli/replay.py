@@ -41,8 +41,7 @@ def falls(
         forest = fall_model.load()
         target = out.open("w", newline="", encoding="utf-8") if out else contextlib.nullcontext(sys.stdout)
     except BadModel as error:
-        reason, _, cure = str(error).partition(": ")
-        screen.fail(reason, cure, 1)
+        screen.fail(error.reason, error.cure, 1)
     except ValueError as error:
         screen.fail(f"{recordings} cannot be used: {error}", "give an npz file with acc_mg, offset and fs", 1)
     except OSError as error:

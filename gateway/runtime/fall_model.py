@@ -3,6 +3,7 @@
 from importlib import resources
 
 from gateway.detect.falls import BadModel, Forest, decode, features
+from gateway.detect.falls.forest import REINSTALL
 
 FILE = "wrist.model"
 
@@ -12,6 +13,5 @@ def load() -> Forest:
     try:
         file = resources.files("gateway.detect.falls").joinpath(FILE).read_bytes()
     except OSError as error:
-        reason = f"the fall model cannot be read ({error.strerror})"
-        raise BadModel(f"{reason}: install anju again; check the card") from error
+        raise BadModel(f"the fall model cannot be read ({error.strerror})", REINSTALL) from error
     return decode(file, features.NAMES)

@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 VERSION = 1
 """Of the layout, and of what its features mean: raised whenever either changes."""
 
+REINSTALL = "install anju again; check the card"
+
 
 class BadModel(Exception):
-    """A model file cannot be used; the message ends with the cure."""
+    """A model file cannot be used, for `reason`; `cure` says what to do. The message is both."""
+
+    def __init__(self, reason: str, cure: str) -> None:
+        super().__init__(f"{reason}: {cure}")
+        self.reason, self.cure = reason, cure
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -76,13 +82,13 @@ def decode(file: bytes, names: tuple[str, ...]) -> Forest:
     try:
         sheet = msgspec.msgpack.decode(file, type=Sheet)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadModel("the fall model is damaged (it cannot be read): install anju again; check the card") from error
+        raise BadModel("the fall model is damaged (it cannot be read)", REINSTALL) from error
     if sheet.digest != _digest(sheet):
-        raise BadModel("the fall model is damaged (its checksum differs): install anju again; check the card")
+        raise BadModel("the fall model is damaged (its checksum differs)", REINSTALL)
     if sheet.version != VERSION:
-        raise BadModel(f"the fall model is of version {sheet.version}, this is version {VERSION}: install anju again")
+        raise BadModel(f"the fall model is of version {sheet.version}, this is version {VERSION}", "install anju again")
     if unknown := set(sheet.names) - set(names):
-        raise BadModel(f"the fall model asks for {', '.join(sorted(unknown))}, which nobody computes: train it anew")
+        raise BadModel(f"the fall model asks for {', '.join(sorted(unknown))}, which nobody computes", "train it anew")
     children = np.stack([np.frombuffer(sheet.left, "<i4"), np.frombuffer(sheet.right, "<i4")], axis=1)
     return Forest(
         sheet.high, sheet.low, sheet.depth, sheet.about,

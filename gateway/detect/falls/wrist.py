@@ -184,7 +184,7 @@ def _waited(
         looked, busy = one.looked, one.busy
         while looked < WAIT_S and busy < RECOVERED_S and one.number + (looked + 1) * RATE_HZ <= upto:
             begin_ = one.number + looked * RATE_HZ - oldest
-            busy += is_busy(recent[begin_ : begin_ + RATE_HZ])
+            busy += _is_busy(recent[begin_ : begin_ + RATE_HZ])
             looked += 1
         one = msgspec.structs.replace(one, looked=looked, busy=busy)
         if busy >= RECOVERED_S:
@@ -202,7 +202,7 @@ def _is_held(second: Samples, before: NDArray[np.float64]) -> bool:
     return len(there) >= RATE_HZ // 2 and features.angle_deg(there.mean(axis=0), before) < SAME_DEG
 
 
-def is_busy(second: Samples) -> bool:
+def _is_busy(second: Samples) -> bool:
     """Tell whether a second of samples shows a wrist in use (rule 3)."""
     there = second[~np.isnan(second[:, 0])]
     if len(there) < RATE_HZ // 2:

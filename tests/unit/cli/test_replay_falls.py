@@ -181,7 +181,7 @@ def test_a_model_that_cannot_be_used_is_told_with_its_cure(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load() -> None:
-        raise BadModel("the fall model is damaged (its checksum differs): install anju again")
+        raise BadModel("the fall model is damaged (its checksum differs)", "install anju again")
 
     monkeypatch.setattr(fall_model, "load", load)
     result = shell("replay", "falls", written(tmp_path / "t.npz", [walked()]), code=1)
