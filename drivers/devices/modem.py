@@ -209,12 +209,14 @@ class Outgoing:
         self._sent: set[str] = set()
         self._open: dict[int, SendSms] = {}  # message reference -> order
         self._parts = 0
+        self._turn = asyncio.Lock()  # a report may come on the first part while the last is not sent: it waits
 
     async def follow(self) -> None:
         async for order in self._link.orders():
             if isinstance(order, SendSms):
                 if order.id not in self._sent:
-                    await self._send(order)
+                    async with self._turn:
+                        await self._send(order)
                 else:
                     self._tell(order, SmsState.SENT)
 
@@ -242,18 +244,21 @@ class Outgoing:
         """Tell what the network's status reports say."""
         while True:
             told = sms_pdu.delivery((await self._modem.reports.get()).pdu)
-            if told is None or not (told.delivered or told.given_up):
-                continue
-            order = self._open.pop(told.reference, None)
-            if order is None:
-                continue
-            if told.given_up:
-                self._open = {key: other for key, other in self._open.items() if other.id != order.id}
-                self._sent.discard(order.id)
-                self._tell(order, SmsState.FAILED, f"the network could not deliver it (status {told.status})",
-                           "check the number and that the phone is on")
-            elif all(other.id != order.id for other in self._open.values()):
-                self._tell(order, SmsState.DELIVERED)
+            if told is not None and (told.delivered or told.given_up):
+                async with self._turn:
+                    self._settle(told)
+
+    def _settle(self, told: sms_pdu.Delivery) -> None:
+        order = self._open.pop(told.reference, None)
+        if order is None:
+            return
+        if told.given_up:
+            self._open = {key: other for key, other in self._open.items() if other.id != order.id}
+            self._sent.discard(order.id)
+            self._tell(order, SmsState.FAILED, f"the network could not deliver it (status {told.status})",
+                       "check the number and that the phone is on")
+        elif all(other.id != order.id for other in self._open.values()):
+            self._tell(order, SmsState.DELIVERED)
 
     def _tell(self, order: SendSms, state: SmsState, reason: str = "", cure: str = "") -> None:
         now_s = asyncio.get_running_loop().time()

@@ -79,6 +79,22 @@ async def test_a_long_text_goes_in_parts_and_is_delivered_with_the_last_of_them(
     assert reports(link) == [("a/sms/0", "sent"), ("a/sms/0", "delivered")]
 
 
+@pytest.mark.parametrize(("first", "end"), [(0, "delivered"), (0x46, "failed")])
+async def test_a_report_on_a_part_counts_though_it_comes_before_the_last_part_is_sent(modem: Modem, first: int,
+                                                                                     end: str) -> None:
+    await modem.handle("delay", {"seconds": 0.3})
+    await modem.handle("reports", {"status": first, "after_s": 0.05})
+    async with session(modem) as (link, _):
+        await asyncio.wait_for(link.is_ready.wait(), 10)
+        link.order(SendSms("a/sms/0", NUMBER, LONG))
+        while not modem.messages:
+            await asyncio.sleep(0.01)
+        await modem.handle("reports", {"status": 0})
+        await link.until(lambda: len(reports(link)) == 2)
+    assert len(modem.messages) > 2
+    assert reports(link) == [("a/sms/0", "sent"), ("a/sms/0", end)]
+
+
 async def test_news_between_all_lines_confuse_nothing(modem: Modem) -> None:
     await modem.handle("news", {"line": "+CMTI: \"SM\",3"})
     async with session(modem) as (link, _):
