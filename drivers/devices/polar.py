@@ -11,9 +11,7 @@ import contextlib
 import logging
 import struct
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
-
-import msgspec
+from typing import Literal
 
 from drivers.devices import pmd
 from drivers.devices.gatt_values import (
@@ -23,26 +21,24 @@ from drivers.devices.gatt_values import (
     decode_battery_percent,
     decode_heart_rate,
 )
+from drivers.devices.measured import quantity
 from drivers.devices.pmd import Op, Setting, Status
 from gateway.model.finding import FallSource
 from gateway.model.reading import Accel, Binary, BinaryKind, Quantity, QuantityKind
-from gateway.spi import BlePeer, DeviceRejected, Driver, Link, LinkError, Notification, Tested
+from gateway.spi import Addressed, BlePeer, DeviceRejected, Driver, Link, LinkError, Notification, Tested
 
 log = logging.getLogger(__name__)
 
 _ANSWER_S = 5.0  # the control point answers within tens of milliseconds
 _STOP_S = 2.0
 _BAD_IN_A_ROW = 10  # damaged frames; one alone is dropped and counted
-_PLAUSIBLE_BPM = range(25, 251)
 _CLOCK_STEP_S = 600.0  # the device's clock was set: an interval longer than any link survives in silence
 _RANGE_WANTED_G = 8  # a fall on a hard floor peaks at 4 to 8 g on the wrist
 
 
-class PolarSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class PolarSettings(Addressed, frozen=True, kw_only=True):
     """[devices.NAME] of a Polar bracelet. The Verity Sense offers 52 Hz; 26 Hz only where its firmware says so."""
 
-    address: Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$", description="a MAC address",
-                                         examples=["A0:9E:1A:12:34:56"], extra={"identifies": True})]
     rate_hz: Literal[52, 26] = 52
 
 
@@ -172,8 +168,8 @@ class _Session:
                 if rate.contact is not None and rate.contact is not self._worn:
                     self._worn = rate.contact
                     self._link.emit(Binary(BinaryKind.WORN, rate.contact), arrival.mono_s)
-                plausible = rate.contact is not False and rate.bpm in _PLAUSIBLE_BPM
-                self._link.emit(Quantity(QuantityKind.HEART_RATE, rate.bpm, plausible), arrival.mono_s)
+                beats = quantity(QuantityKind.HEART_RATE, rate.bpm, sure=rate.contact is not False)
+                self._link.emit(beats, arrival.mono_s)
             elif arrival.uuid == BATTERY_LEVEL:
                 percent = decode_battery_percent(arrival.data)
                 self._link.emit(Quantity(QuantityKind.BATTERY, percent), arrival.mono_s)
