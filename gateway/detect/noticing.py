@@ -9,6 +9,7 @@ Two bytes a figure, 1,344 in all.
 """
 
 import statistics
+from math import inf
 
 import msgspec
 
@@ -45,8 +46,7 @@ def step(state: State, happened: Input, gaps: inactivity.State, settings: inacti
     if happened.local_s is None or not due(state, happened.local_s):
         return state
     at_home = gaps.all.clock is not None and gaps.all.clock.place != OUT
-    horizon_s = settings.cap_h * 3600.0  # by then there is an alert, unless there was one already
-    wait_s = inactivity.notice(gaps, happened.at_s, happened.local_s, horizon_s, settings) if at_home else None
+    wait_s = inactivity.notice(gaps, happened.at_s, happened.local_s, inf, settings) if at_home else None
     return note(state, happened.local_s, wait_s)
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from gateway.detect import inactivity
 from gateway.detect.home import Away, Sign, SignKind, Tick
-from gateway.detect.noticing import DAYS, Hour, State, by_hour, due, note, step
+from gateway.detect.noticing import DAYS, HORIZON_S, Hour, State, by_hour, due, note, step
+from tests.unit.detect.inactivity.test_watched import fridge, told_of, with_cat
 
 HOUR_S, DAY_S = 3600.0, 86400.0
 MONDAY_S = 1704672000.0  # 2024-01-08, midnight
@@ -105,6 +106,19 @@ def test_after_an_alert_nothing_can_be_said_until_the_next_sign() -> None:
         alerts += len(told)
     assert alerts == 1
     assert asked(known) == []
+
+
+def test_where_an_animal_makes_the_cap_longer_the_longest_waits_are_kept_too() -> None:
+    """A wait beyond the cap of a home without an animal is the worst of all: left out, the family would not hear it."""
+    settings = inactivity.Settings(budget_days=1e6)
+    known, _ = told_of(with_cat(number) for number in range(14))
+    at_s = 14 * DAY_S + 12 * HOUR_S
+    known, _ = inactivity.step(known, fridge(at_s), settings)
+    wait_s = inactivity.notice(known, at_s, at_s, HORIZON_S, settings)
+    assert wait_s is not None
+    assert wait_s > settings.cap_h * HOUR_S
+    (of,) = by_hour(step(State(), Tick(at_s, at_s), known, settings))
+    assert of.worst_s == wait_s
 
 
 # -- beside the detector ---------------------------------------------------------------------------------------------
