@@ -15,7 +15,8 @@ import struct
 import msgspec
 
 from drivers.devices.framing import Shape
-from drivers.devices.radar import Baudrate, ClearS, Port, Watch, listen
+from drivers.devices.radar import ClearS, Watch, listen
+from drivers.devices.serial_settings import Baudrate, Port
 from gateway.model.reading import BinaryKind, Measurement
 from gateway.spi import Driver, Link, SerialPort, Tested
 

@@ -16,7 +16,7 @@ import msgspec
 
 from drivers.devices import sms_pdu
 from drivers.devices.at import Answer, Dialogue, Event, Prompt, Refusal, Report, numbers
-from drivers.devices.radar import Baudrate, Port
+from drivers.devices.serial_settings import Baudrate, Port
 from gateway.model.reading import Quantity, QuantityKind, SmsReport, SmsState
 from gateway.spi import DeviceRejected, Driver, Link, LinkError, LinkLost, SendSms, SerialPort, Tested
 
@@ -24,6 +24,7 @@ ANSWER_S, PROMPT_S, SEND_S = 5.0, 10.0, 120.0
 SEARCH_S, LOOK_S = 50.0, 2.0
 CARD = "switch off, put a SIM card into the modem that works in a phone, switch on"
 PIN = "take the card's PIN off in a phone (SIM lock), then put it back"
+AT_PORT = "check that `port` is its AT port (of a SIM7600 the one that ends in -if02-port0) and `baudrate`"
 NETWORK = "check the antenna and that the card's contract is paid; look at the signal in `anju devices`"
 _CARD = {  # 27.007, 9.2: the card is wrong, and asking again does not mend it
     10: ("there is no SIM card", CARD), 13: ("the SIM card fails", CARD), 15: ("the SIM card is of a wrong kind", CARD),
@@ -119,8 +120,7 @@ class Modem:
                 came = await self._came.get()
         except TimeoutError:
             self._dialogue.give_up()
-            raise LinkLost(f"the modem does not answer {command}", "check that `port` is its AT port (of a SIM7600 the "
-                           "one that ends in -if02-port0) and `baudrate`; switch it off and on") from None
+            raise LinkLost(f"the modem does not answer {command}", f"{AT_PORT}; switch it off and on") from None
         if isinstance(came, Refusal):
             raise Refused(came)
         return came
@@ -150,8 +150,7 @@ async def _set_up(modem: Modem) -> None:
             break
         except (LinkLost, Refused):
             if attempt == 2:
-                raise LinkLost("the modem does not answer AT", "check that `port` is its AT port (of a SIM7600 the one "
-                               "that ends in -if02-port0) and `baudrate`") from None
+                raise LinkLost("the modem does not answer AT", AT_PORT) from None
     try:
         await modem.ask("ATE0")
         await modem.ask("AT+CMEE=1")

@@ -28,7 +28,8 @@ import struct
 import msgspec
 
 from drivers.devices.framing import Shape
-from drivers.devices.radar import Baudrate, ClearS, Port, Watch, listen
+from drivers.devices.radar import ClearS, Watch, listen
+from drivers.devices.serial_settings import Baudrate, Port
 from gateway.model.finding import FallSource
 from gateway.model.reading import BinaryKind, FallFlag, Measurement, Quantity, QuantityKind
 from gateway.spi import Driver, Link, SerialPort, Tested
@@ -92,7 +93,7 @@ def decode(whole: bytes) -> FallFlag | Quantity | bool | None:
     return None
 
 
-async def run_vitals(link: Link[Mr60Settings], port: SerialPort) -> None:
+async def run(link: Link[Mr60Settings], port: SerialPort) -> None:
     """Listen for ever."""
     watch = Watch(link.settings.clear_s)
     fallen: bool | None = None
@@ -114,9 +115,9 @@ async def run_vitals(link: Link[Mr60Settings], port: SerialPort) -> None:
 
 
 async def run_falls(link: Link[Mr60Settings], port: SerialPort) -> None:
-    """Listen for ever, and ask now and then."""
+    """Listen for ever, and ask now and then, for the fall radar may have nothing to say."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(run_vitals(link, port))
+        group.create_task(run(link, port))
         while True:
             await port.write(frame(PARAMETERS))
             await asyncio.sleep(ASK_S)
@@ -126,5 +127,5 @@ FALLS = Driver(name="mr60fda2", title="Seeed MR60FDA2 fall radar", bus="serial",
                run=run_falls, gives=("fall", "presence"), falls=FallSource.RADAR, start_s=30.0, silence_s=60.0,
                tested=(Tested.VECTORS, Tested.EMULATED))
 VITALS = Driver(name="mr60bha2", title="Seeed MR60BHA2 breath and heart radar (not medical)", bus="serial",
-                settings=Mr60Settings, run=run_vitals, gives=("respiration", "heart_rate", "presence"), start_s=30.0,
+                settings=Mr60Settings, run=run, gives=("respiration", "heart_rate", "presence"), start_s=30.0,
                 silence_s=60.0, tested=(Tested.VECTORS, Tested.EMULATED))

@@ -19,8 +19,6 @@ QUIET_S = 0.1
 STRANGE_BYTES = 4096
 """So much without one good frame is no noise: it is another baud rate, or another device."""
 
-Port = Annotated[str, msgspec.Meta(examples=["/dev/serial/by-id/usb-..."], extra={"identifies": True})]
-Baudrate = Annotated[int, msgspec.Meta(ge=1200, le=4_000_000)]
 ClearS = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
