@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from hil.strategies.gateway import Gateway
@@ -54,6 +55,15 @@ class Benchmark:
 
     name: str
     run: Callable[[Lab], Awaitable[list[Row]]]
+
+
+def later(package: str, name: str, module: str, function: str = "run") -> Benchmark:
+    """A benchmark whose module in a package is imported, with all that it needs, only to run it."""
+    async def run(lab: Lab) -> list[Row]:
+        rows: list[Row] = await getattr(import_module(f"{package}.{module}"), function)(lab)
+        return rows
+
+    return Benchmark(name, run)
 
 
 async def interleaved(rounds: int, *ways: Way) -> list[list[float]]:

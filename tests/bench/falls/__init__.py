@@ -1,10 +1,9 @@
 """Falls: how many are found, how often it was none, what it costs and how long it takes; on recordings of people."""
 
-from importlib import import_module
+from functools import partial
 
 from gateway.training.falls import recordings
-from tests.bench.lab import Benchmark, Lab
-from tests.bench.result import Row
+from tests.bench.lab import later
 
 
 def missing() -> str | None:
@@ -12,14 +11,7 @@ def missing() -> str | None:
     return recordings.missing()
 
 
-def _benchmark(name: str, module: str, function: str = "run") -> Benchmark:
-    """Import the module, and numpy with it, only to run it."""
-    async def run(lab: Lab) -> list[Row]:
-        rows: list[Row] = await getattr(import_module(f"tests.bench.falls.{module}"), function)(lab)
-        return rows
-
-    return Benchmark(name, run)
-
+_benchmark = partial(later, __name__)
 
 BENCHMARKS = (
     _benchmark("accuracy", "accuracy"),

@@ -1,22 +1,13 @@
 """Routine: false alerts a home-year and hours to notice a collapse, beside rivals, on SYNTHETIC homes; and the cost."""
 
-from importlib import import_module
+from functools import partial
 
-from tests.bench.lab import Benchmark, Lab
-from tests.bench.result import Row
+from tests.bench.lab import later
 from tests.bench.routine.homes import missing
 
 __all__ = ["BENCHMARKS", "missing"]
 
-
-def _benchmark(name: str, module: str, function: str = "run") -> Benchmark:
-    """Import the module only to run it."""
-    async def run(lab: Lab) -> list[Row]:
-        rows: list[Row] = await getattr(import_module(f"tests.bench.routine.{module}"), function)(lab)
-        return rows
-
-    return Benchmark(name, run)
-
+_benchmark = partial(later, __name__)
 
 BENCHMARKS = (
     _benchmark("accuracy", "accuracy"),
