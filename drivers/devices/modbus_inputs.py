@@ -16,6 +16,7 @@ from typing import Annotated
 
 import msgspec
 
+from drivers.devices import modbus_addresses
 from gateway.model.reading import Binary, BinaryKind
 from gateway.spi import Driver, Link, ModbusPort, Tested
 
@@ -37,16 +38,7 @@ class ModbusInputsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     poll_s: Annotated[float, msgspec.Meta(ge=0.02, le=60.0)] = 0.1
 
     def __post_init__(self) -> None:
-        if not self.inputs:
-            raise ValueError("inputs: none given")
-        wrong = [key for key in self.inputs if not (key.isascii() and key.isdigit() and int(key) <= 65535)]
-        if wrong:
-            raise ValueError(f"inputs: {wrong[0]!r} is no address from 0 to 65535")
-        addresses = [int(key) for key in self.inputs]
-        if len(set(addresses)) < len(addresses):
-            raise ValueError("inputs: an address is given twice")
-        if max(addresses) - min(addresses) >= MAX_SPAN:
-            raise ValueError(f"inputs: they span more than {MAX_SPAN} addresses, split them over two devices")
+        modbus_addresses.check("inputs", self.inputs, MAX_SPAN)
 
 
 def decode(levels: Sequence[bool], inputs: Mapping[int, Input], before: Sequence[bool] | None) -> list[Binary]:
@@ -68,12 +60,10 @@ def _joint(levels: Sequence[bool], inputs: Mapping[int, Input]) -> dict[BinaryKi
 
 async def run(link: Link[ModbusInputsSettings], port: ModbusPort) -> None:
     """Poll for ever."""
-    wired = {int(key): one for key, one in link.settings.inputs.items()}
-    first, last = min(wired), max(wired)
-    inputs = {address - first: one for address, one in sorted(wired.items())}
+    first, count, inputs = modbus_addresses.request(link.settings.inputs)
     before: list[bool] | None = None
     while True:
-        mono_s, levels = await port.read_discrete_inputs(first, last - first + 1)
+        mono_s, levels = await port.read_discrete_inputs(first, count)
         for value in decode(levels, inputs, before):
             link.emit(value, mono_s)
         if before is None:

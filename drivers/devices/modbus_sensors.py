@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from drivers.devices import modbus_addresses
 from gateway.model.reading import Quantity, QuantityKind
 from gateway.spi import Driver, Link, ModbusPort, Tested
 
@@ -42,16 +43,7 @@ class ModbusSensorsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
     poll_s: Annotated[float, msgspec.Meta(ge=0.1, le=3600.0)] = 10.0
 
     def __post_init__(self) -> None:
-        if not self.registers:
-            raise ValueError("registers: none given")
-        wrong = [key for key in self.registers if not (key.isascii() and key.isdigit() and int(key) <= 65535)]
-        if wrong:
-            raise ValueError(f"registers: {wrong[0]!r} is no address from 0 to 65535")
-        addresses = [int(key) for key in self.registers]
-        if len(set(addresses)) < len(addresses):
-            raise ValueError("registers: an address is given twice")
-        if max(addresses) - min(addresses) >= MAX_SPAN:
-            raise ValueError(f"registers: they span more than {MAX_SPAN} addresses, split them over two devices")
+        modbus_addresses.check("registers", self.registers, MAX_SPAN)
 
 
 def decode(raw: Sequence[int], registers: Mapping[int, Register]) -> list[Quantity]:
@@ -67,11 +59,9 @@ def _value(raw: int, register: Register) -> Quantity:
 
 async def run(link: Link[ModbusSensorsSettings], port: ModbusPort) -> None:
     """Poll for ever."""
-    known = {int(key): one for key, one in link.settings.registers.items()}
-    first, last = min(known), max(known)
-    registers = {address - first: one for address, one in sorted(known.items())}
+    first, count, registers = modbus_addresses.request(link.settings.registers)
     while True:
-        mono_s, raw = await port.read_input_registers(first, last - first + 1)
+        mono_s, raw = await port.read_input_registers(first, count)
         for value in decode(raw, registers):
             link.emit(value, mono_s)
         link.ready()
