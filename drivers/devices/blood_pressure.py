@@ -19,8 +19,6 @@ MEASUREMENT = "00002a35-0000-1000-8000-00805f9b34fb"
 
 _KPA, _TIME, _PULSE, _USER, _STATUS = 0x01, 0x02, 0x04, 0x08, 0x10
 _BODY_MOVED, _CUFF_LOOSE, _WRONG_POSITION = 0x01, 0x02, 0x20
-IRREGULAR_PULSE = 0x04
-UNKNOWN_USER = 0xFF
 MMHG_PER_KPA = 1 / 0.133322387415  # NIST SP 811, B.8: the conventional millimetre of mercury
 
 
@@ -43,9 +41,9 @@ def decode(data: bytes) -> BloodPressure:
     systolic, diastolic, mean = (_mmhg(fields.sfloat(), flags & _KPA) for _ in range(3))
     taken = fields.optional(flags & _TIME, fields.date_time)
     pulse = fields.optional(flags & _PULSE, fields.sfloat)
-    user = fields.optional(flags & _USER, lambda: fields.unsigned(1))
+    user = fields.optional(flags & _USER, fields.user)
     status = fields.optional(flags & _STATUS, lambda: fields.unsigned(2)) or 0
-    return BloodPressure(systolic, diastolic, mean, pulse, None if user == UNKNOWN_USER else user, status, taken)
+    return BloodPressure(systolic, diastolic, mean, pulse, user, status, taken)
 
 
 def measure(data: bytes) -> Measured:

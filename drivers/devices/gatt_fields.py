@@ -13,6 +13,8 @@ from drivers.devices.medfloat import Number, decode_float, decode_sfloat
 
 T = TypeVar("T")
 
+_UNKNOWN_USER = 0xFF  # GATT Specification Supplement: Blood Pressure Measurement, Weight Measurement
+
 
 class Fields:
     """The bytes of one value. `name` says what is cut short."""
@@ -46,6 +48,11 @@ class Fields:
             return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the device tells no zone
         except ValueError:  # 0 for unknown, or nonsense: either way nobody knows when
             return None
+
+    def user(self) -> int | None:
+        """Take a User ID, 1 byte; None for 0xFF, an unknown user."""
+        user = self.unsigned(1)
+        return None if user == _UNKNOWN_USER else user
 
     def optional(self, present: int, take: Callable[[], T]) -> T | None:
         """Take a field where its flag is set."""

@@ -58,7 +58,8 @@ class Session:
         await self._clock.meet(self._peer, datetime.now())  # noqa: DTZ005 - devices keep local time
         if self._peer.has(BATTERY_LEVEL):
             with optional("not readable"):
-                self.take(Notification(now_mono_s(), BATTERY_LEVEL, await self._peer.read(BATTERY_LEVEL)))
+                mono_s = asyncio.get_running_loop().time()
+                self.take(Notification(mono_s, BATTERY_LEVEL, await self._peer.read(BATTERY_LEVEL)))
                 await self._peer.subscribe(BATTERY_LEVEL)
         self._link.ready()
         about = {}
@@ -114,7 +115,3 @@ def runs(measures: Mapping[str, Measure]) -> Callable[[Link[MonitorSettings], Bl
             session.take(arrival)
 
     return run
-
-
-def now_mono_s() -> float:
-    return asyncio.get_running_loop().time()

@@ -18,7 +18,6 @@ MEASUREMENT = "00002a9d-0000-1000-8000-00805f9b34fb"
 
 _IMPERIAL, _TIME, _USER, _BMI = 0x01, 0x02, 0x04, 0x08
 FAILED = 0xFFFF  # "measurement unsuccessful"
-UNKNOWN_USER = 0xFF
 KG_PER_LB, M_PER_IN = 0.45359237, 0.0254
 
 
@@ -38,11 +37,11 @@ def decode(data: bytes) -> Weight:
     flags, raw = fields.unsigned(1), fields.unsigned(2)
     kg: Number = raw * KG_PER_LB / 100 if flags & _IMPERIAL else raw / 200  # resolution 0.01 lb or 0.005 kg
     taken = fields.optional(flags & _TIME, fields.date_time)
-    user = fields.optional(flags & _USER, lambda: fields.unsigned(1))
+    user = fields.optional(flags & _USER, fields.user)
     bmi = fields.optional(flags & _BMI, lambda: fields.unsigned(2) / 10)
     height = fields.optional(flags & _BMI, lambda: fields.unsigned(2))
     height_m = None if height is None else height * M_PER_IN / 10 if flags & _IMPERIAL else height / 1000
-    return Weight(Special.NAN if raw == FAILED else kg, taken, None if user == UNKNOWN_USER else user, bmi, height_m)
+    return Weight(Special.NAN if raw == FAILED else kg, taken, user, bmi, height_m)
 
 
 def measure(data: bytes) -> Measured:

@@ -17,14 +17,12 @@ from gateway.spi import BlePeer, Driver, Tested
 MEASUREMENT = "00002a1c-0000-1000-8000-00805f9b34fb"
 
 _FAHRENHEIT, _TIME, _TYPE = 0x01, 0x02, 0x04
-SITES = {1: "armpit", 2: "body", 3: "ear", 4: "finger", 5: "gastro-intestinal tract", 6: "mouth", 7: "rectum",
-         8: "toe", 9: "eardrum"}
-"""Temperature Type, 2A1D."""
-_ON_SKIN = frozenset({4, 8})  # fingers and toes are as cold as the room
+_FINGER, _TOE = 4, 8  # of Temperature Type, 2A1D
+_ON_SKIN = frozenset({_FINGER, _TOE})  # as cold as the room
 
 
 class Temperature(msgspec.Struct, frozen=True):
-    """One measurement, in °C whatever the device sent. `site`: a key of SITES, None where not told."""
+    """One measurement, in °C whatever the device sent. `site`: Temperature Type (2A1D), None where not told."""
 
     celsius: Number
     site: int | None = None
