@@ -17,18 +17,9 @@ import math
 
 import msgspec
 
-from gateway.model.evidence import (
-    AFTER_S,
-    BEFORE_S,
-    SAMPLE_BYTES,
-    Evidence,
-    HeartRate,
-    Piece,
-    lacking,
-    largest_g,
-)
+from gateway.model.evidence import AFTER_S, BEFORE_S, Evidence, HeartRate, Piece, lacking, largest_g
 from gateway.model.finding import Finding
-from gateway.model.reading import Accel, Quantity, QuantityKind, Reading
+from gateway.model.reading import SAMPLE_BYTES, Accel, Quantity, QuantityKind, Reading
 from gateway.model.time import Stamp, earlier
 
 RING_S = 45.0
@@ -120,11 +111,10 @@ def step(state: State, happened: Input) -> tuple[State, tuple[Evidence, ...]]:
 
 def _remembered(state: State, at: Stamp, block: Accel) -> State:
     """Rules 1 and 2."""
-    whole = len(block.samples_mg) // SAMPLE_BYTES * SAMPLE_BYTES
-    if not (whole and 0 < block.rate_hz <= MAX_RATE_HZ) or _said_already(state, block):
+    if not (block.n and 0 < block.rate_hz <= MAX_RATE_HZ) or _said_already(state, block):
         return state
     since_s = _since_s(state, at)
-    chunks = [chunk for chunk in _joined(state.chunks, at, block, block.samples_mg[:whole]) if chunk.mono_s >= since_s]
+    chunks = [chunk for chunk in _joined(state.chunks, at, block) if chunk.mono_s >= since_s]
     chunks, size = chunks[-CHUNKS:], 0
     for place in reversed(range(len(chunks))):
         size += len(chunks[place].samples_mg)
@@ -134,8 +124,8 @@ def _remembered(state: State, at: Stamp, block: Accel) -> State:
     return msgspec.structs.replace(state, chunks=tuple(chunks))
 
 
-def _joined(chunks: tuple[Chunk, ...], at: Stamp, block: Accel, samples: bytes) -> tuple[Chunk, ...]:
-    first, rate = block.first_index, block.rate_hz
+def _joined(chunks: tuple[Chunk, ...], at: Stamp, block: Accel) -> tuple[Chunk, ...]:
+    first, rate, samples = block.first_index, block.rate_hz, block.samples_mg[: block.n * SAMPLE_BYTES]
     if len(samples) > RING_BYTES:
         first += (len(samples) - RING_BYTES) // SAMPLE_BYTES
         samples = samples[-RING_BYTES:]
@@ -220,7 +210,7 @@ def _said_already(state: State, block: Accel) -> bool:
     """Tell whether the newest block came once more: a link's repeat is no new session."""
     if not state.chunks:
         return False
-    newest, end = state.chunks[-1], block.first_index + len(block.samples_mg) // SAMPLE_BYTES
+    newest, end = state.chunks[-1], block.first_index + block.n
     return newest.rate_hz == block.rate_hz and newest.first_index + newest.n == end and newest.samples_mg.endswith(
         block.samples_mg)
 

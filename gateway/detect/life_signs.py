@@ -6,7 +6,6 @@ level after a start, a battery report, smoke, and a heart rate, for the heart of
 """
 
 import math
-from struct import iter_unpack
 
 import msgspec
 
@@ -83,7 +82,7 @@ def _watched(kind: BinaryKind, place: Place) -> SignKind:
 
 def moved(block: Accel) -> bool:
     """Tell whether the bracelet was moved within this block."""
-    samples = list(iter_unpack("<3h", block.samples_mg[: len(block.samples_mg) // 6 * 6]))
+    samples = block.samples()
     if not samples:
         return False
     count = len(samples)

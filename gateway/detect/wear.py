@@ -16,8 +16,6 @@ Rules
  4. A charger ends all that: what is taken off it has to be put on.
 """
 
-from struct import iter_unpack
-
 import msgspec
 from msgspec.structs import replace
 
@@ -85,7 +83,7 @@ def away(state: State) -> State:
 
 
 def _measured(state: State, block: Accel, now_s: float) -> State:
-    samples = list(iter_unpack("<3h", block.samples_mg[: len(block.samples_mg) // 6 * 6]))
+    samples = block.samples()
     x, y, z = state.begun_mg
     x, y, z = x + sum(s[0] for s in samples), y + sum(s[1] for s in samples), z + sum(s[2] for s in samples)
     count = state.begun + len(samples)

@@ -7,12 +7,11 @@ from struct import iter_unpack
 
 import msgspec
 
+from gateway.model.reading import SAMPLE_BYTES
 from gateway.model.time import Stamp
 
 BEFORE_S, AFTER_S = 10.0, 20.0
 """From so long before the impact to so long after it."""
-
-SAMPLE_BYTES = 6
 
 Span = tuple[float, float]
 """From and to, in seconds from the impact."""

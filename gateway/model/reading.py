@@ -2,6 +2,7 @@
 
 import math
 from enum import StrEnum
+from struct import iter_unpack
 
 import msgspec
 from msgspec.structs import replace
@@ -79,6 +80,10 @@ TAKEN_ONCE = frozenset({QuantityKind.SYSTOLIC, QuantityKind.DIASTOLIC, QuantityK
 """What somebody measured on purpose: no next sample makes up for a lost one."""
 
 
+SAMPLE_BYTES = 6
+"""Of one sample of acceleration."""
+
+
 class Accel(msgspec.Struct, frozen=True, tag="accel"):
     """A block of consecutive acceleration samples.
 
@@ -91,6 +96,15 @@ class Accel(msgspec.Struct, frozen=True, tag="accel"):
     full_scale_g: float
     first_index: int
     samples_mg: bytes
+
+    @property
+    def n(self) -> int:
+        """How many whole samples there are; half a one at the end is none."""
+        return len(self.samples_mg) // SAMPLE_BYTES
+
+    def samples(self) -> list[tuple[int, int, int]]:
+        """The whole samples, each as x, y, z in milli-g."""
+        return list(iter_unpack("<3h", self.samples_mg[: self.n * SAMPLE_BYTES]))
 
 
 class Quantity(msgspec.Struct, frozen=True, tag="quantity"):

@@ -27,7 +27,6 @@ Samples = NDArray[np.float64]
 """[n, 3]: x, y, z in g."""
 
 _TAPS_S = np.array([-0.03, -0.01, 0.01, 0.03])
-_SAMPLE_BYTES = 6
 
 
 class Grid(msgspec.Struct, frozen=True):
@@ -67,13 +66,12 @@ def begin(block: Accel) -> Grid:
 
 def laid(grid: Grid, block: Accel) -> tuple[Grid, Samples]:
     """Take a block that follows; return the grid samples that are known by it, in g, NaN where samples were lost."""
-    whole = len(block.samples_mg) // _SAMPLE_BYTES
-    fresh = np.frombuffer(block.samples_mg, "<i2", 3 * whole).reshape(whole, 3)
+    fresh = np.frombuffer(block.samples_mg, "<i2", 3 * block.n).reshape(block.n, 3)
     parts = [grid.tail, np.maximum(np.minimum(fresh / 1000, AXIS_G), -AXIS_G)]  # quicker than clip()
     if lost := block.first_index - grid.next_index:
         parts.insert(1, np.full((lost, 3), np.nan))
     samples = np.concatenate(parts)
-    next_index = block.first_index + whole
+    next_index = block.first_index + block.n
     oldest = next_index - len(samples) - grid.origin
     newest_s = (next_index - 1 - grid.origin) / grid.rate_hz
     upto = max(grid.done, math.floor((newest_s - _TAPS_S[-1]) * RATE_HZ + 1e-9) + 1)

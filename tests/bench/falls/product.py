@@ -65,7 +65,7 @@ def stream(blocks: Iterator[Accel]) -> Iterator[Found]:
     """Take block after block; a block comes when its last sample was taken."""
     state = State()
     for block in blocks:
-        now_s = (block.first_index + len(block.samples_mg) // 6) / block.rate_hz
+        now_s = (block.first_index + block.n) / block.rate_hz
         state, findings = step(state, block, at(now_s))
         for finding in findings:
             yield Found(now_s - finding.evidence["impact_ago_s"], now_s, finding.score)

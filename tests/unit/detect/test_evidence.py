@@ -7,9 +7,9 @@ import pytest
 
 from gateway.detect import evidence
 from gateway.detect.evidence import BEATS, CHUNKS, RING_BYTES, WAIT_S, Fell, State, Tick, step
-from gateway.model.evidence import AFTER_S, BEFORE_S, SAMPLE_BYTES, Evidence
+from gateway.model.evidence import AFTER_S, BEFORE_S, Evidence
 from gateway.model.finding import Finding, FindingKind
-from gateway.model.reading import Accel, Quantity, QuantityKind, Reading
+from gateway.model.reading import SAMPLE_BYTES, Accel, Quantity, QuantityKind, Reading
 from gateway.model.time import ClockQuality, Stamp
 from tests.unit.detect.stamps import at
 

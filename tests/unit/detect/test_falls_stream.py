@@ -74,7 +74,7 @@ def findings(blocks: Iterable[Accel], gaps_s: Sequence[float] = (0.5,)) -> Itera
     for place, block in enumerate(blocks):
         now_s += gaps_s[place % len(gaps_s)]
         state, found = product.step(state, block, at(now_s))
-        end = block.first_index + len(block.samples_mg) // 6
+        end = block.first_index + block.n
         yield from ((end / block.rate_hz - finding.evidence["impact_ago_s"], finding) for finding in found)
 
 
@@ -226,7 +226,7 @@ def test_a_fall_is_found_whatever_came_before_the_connection(fall: int, blocks: 
     impacts_s = []
     for block in cut(FALLEN[fall].samples):
         state, found = product.step(state, block, at(0))
-        end_s = (block.first_index + len(block.samples_mg) // 6) / RATE_HZ
+        end_s = (block.first_index + block.n) / RATE_HZ
         impacts_s += [end_s - finding.evidence["impact_ago_s"] for finding in found]
     assert impacts_s == pytest.approx([impact_s for impact_s, _ in known(fall)], abs=0.002)
 

@@ -60,7 +60,7 @@ def shown(blocks: Iterable[Accel], forest: Forest | None = None) -> tuple[falls.
     """Show blocks as they come; return what is known then, and what was told."""
     state, told, forest = falls.State(), [], forest or saying()
     for block in blocks:
-        end_s = (block.first_index + len(block.samples_mg) // 6) / block.rate_hz
+        end_s = (block.first_index + block.n) / block.rate_hz
         state, found = falls.step(state, "bracelet", at(end_s), block, forest)
         told += [Told(end_s - one.evidence["impact_ago_s"] - 1 / block.rate_hz, end_s, one) for one in found]
     return state, told
