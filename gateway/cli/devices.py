@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, config_of
 
 if TYPE_CHECKING:
     from gateway.cli.client import Client
@@ -46,10 +46,8 @@ def commands(catalogue: "Catalogue") -> typer.Typer:
 
         Put the device into its pairing mode first; the Zigbee network is open while the search lasts.
         """
-        own = context.get_parameter_source("config")
-        path = config if own is not None and own.name == "COMMANDLINE" else context.obj
-        Adding(path, catalogue, ask=not yes and not as_json, as_json=as_json, more=more or []).run(
-            bus, seconds, pick, name, driver, room, yes)
+        Adding(config_of(context, config), catalogue, ask=not yes and not as_json, as_json=as_json,
+               more=more or []).run(bus, seconds, pick, name, driver, room, yes)
 
     return app
 

@@ -2,16 +2,14 @@
 
 from base64 import b64decode
 from datetime import datetime
-from pathlib import Path
 from struct import iter_unpack
 from typing import Annotated, Any
 
 import typer
 
-from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, Svg, config_of
 
 ROWS, HEART_ROWS = 14, 5
-PIPE_COLUMNS = 80
 
 falls = typer.Typer(help="Show the evidence of falls: acceleration and heart rate around each.")
 
@@ -46,7 +44,7 @@ def listed(context: typer.Context, config: ConfigFile = DEFAULT_CONFIG, as_json:
 def show(
     context: typer.Context,
     id_: Annotated[str, typer.Argument(metavar="ID", help="Which one: `anju falls` lists them.")],
-    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the drawing to this file too.")] = None,
+    svg: Svg = None,
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -54,26 +52,20 @@ def show(
     from gateway.cli import braille, curves, screen
     from gateway.cli import svg as drawing
 
-    own = context.get_parameter_source("config")
-    path = config if own is not None and own.name == "COMMANDLINE" else context.obj
-    with screen.gateway(path, as_json) as client:
+    with screen.gateway(config_of(context, config), as_json) as client:
         fall, *chunks = client.stream("falls", 10.0, id=id_)
     pieces = cut(fall["pieces"], b"".join(b64decode(chunk["samples"]) for chunk in chunks))
     heart = [(beat["at_s"], beat["per_min"]) for beat in fall["heart"] if beat["plausible"]]
     panels = curves.panels(pieces, heart, fall["holes"])
     about = [f"fall {fall['id']}, {fall['device']}, {when(fall)}, {fall['peak_g']:.1f} g: {kept(fall)}", fall["words"]]
     if svg is not None:
-        try:
-            svg.write_text(drawing.drawn(about, panels), encoding="utf-8")
-        except OSError as error:
-            screen.fail(f"{svg} cannot be written ({error.strerror})", "give --svg a file in a folder of yours", 1,
-                        as_json=as_json)
+        screen.write_svg(svg, drawing.drawn(about, panels), as_json=as_json)
     if as_json:
         screen.print_json(fall | {"pieces": [piece | {"samples_mg": samples} for piece, (_, _, samples)
                                              in zip(fall["pieces"], pieces, strict=True)]}, lines=True)
         return
     out = screen.console()
-    width = out.width if out.is_terminal else PIPE_COLUMNS
+    width = screen.drawing_width(out)
     out.print(*about, sep="\n", soft_wrap=True)
     if pieces:
         drawn = [*braille.drawn(panels[0], width, ROWS), *braille.drawn(panels[1], width, HEART_ROWS)]

@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
+from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, Svg, config_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gateway.detect.noticing import Hour
-
-PIPE_COLUMNS = 80
 
 routine = typer.Typer(help="Show what is learned of the resident's days, and how soon anyone would notice a collapse.")
 
@@ -40,7 +38,7 @@ def notice(
     context: typer.Context,
     replay: Annotated[Path | None, typer.Option(
         metavar="EVENTS.csv.gz", help="Of a recording, instead of the home that the gateway watches.")] = None,
-    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the drawing to this file too.")] = None,
+    svg: Svg = None,
     config: ConfigFile = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -50,25 +48,18 @@ def notice(
     from gateway.cli import screen, waits
     from gateway.detect.noticing import DAYS, Hour
 
-    own = context.get_parameter_source("config")
-    path = config if own is not None and own.name == "COMMANDLINE" else context.obj
     if replay is not None:
         hours = _replayed(replay, as_json)
     else:
-        with screen.gateway(path, as_json) as client:
+        with screen.gateway(config_of(context, config), as_json) as client:
             hours = msgspec.convert(client.ask("routine")["notice"], list[Hour])
     if svg is not None:
-        try:
-            svg.write_text(waits.drawn(hours), encoding="utf-8")
-        except OSError as error:
-            screen.fail(f"{svg} cannot be written ({error.strerror})", "give --svg a file in a folder of yours", 1,
-                        as_json=as_json)
+        screen.write_svg(svg, waits.drawn(hours), as_json=as_json)
     if as_json:
         screen.print_json({"days": DAYS, "hours": msgspec.to_builtins(hours)})
         return
     out = screen.console()
-    width = out.width if out.is_terminal else PIPE_COLUMNS
-    out.print(*waits.lines(hours, width), sep="\n", soft_wrap=True)
+    out.print(*waits.lines(hours, screen.drawing_width(out)), sep="\n", soft_wrap=True)
 
 
 def _words(told: dict[str, Any]) -> "Iterator[tuple[str, str]]":

@@ -25,11 +25,17 @@ COLOURS = {
     "not watched": "red", "fault": "red", "unreachable": "red", "offline": "red",
 }
 """Colour of a state or of what happened; a word not in here is left as it is."""
+PIPE_COLUMNS = 80
 
 
 def console() -> Console:
     """Where results go. A pipe has no width of its own: lines are then not broken at 80."""
     return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+
+
+def drawing_width(out: Console) -> int:
+    """How many columns a drawing may take: all of a terminal's; in a pipe, those of a page."""
+    return out.width if out.is_terminal else PIPE_COLUMNS
 
 
 def state(word: str) -> Text:
@@ -81,6 +87,15 @@ def fail(reason: str, cure: str, code: int, *, as_json: bool = False) -> NoRetur
     if cure:
         screen.print(f"  {cure}")
     raise typer.Exit(code)
+
+
+def write_svg(path: Path, drawing: str, *, as_json: bool) -> None:
+    """Write a drawing to the file that --svg names; where that cannot be, the command ends."""
+    try:
+        path.write_text(drawing, encoding="utf-8")
+    except OSError as error:
+        fail(f"{path} cannot be written ({error.strerror})", "give --svg a file in a folder of yours", 1,
+             as_json=as_json)
 
 
 @contextmanager
