@@ -14,7 +14,7 @@ from gateway.model.time import Stamp
 from gateway.runtime.keeper import NOT_TAKEN
 from gateway.runtime.pipeline import CUT_SHORT, Pipeline
 from gateway.store import StoreFull
-from tests.unit.runtime.test_pipeline import Bench, bench
+from tests.unit.runtime.pipe import Bench, bench
 
 STILL = struct.pack("<3h", 0, 0, 1000) * 52
 

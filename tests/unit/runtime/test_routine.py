@@ -106,10 +106,10 @@ def test_a_part_that_cannot_be_read_loses_no_other() -> None:
     home = Home()
     home.says("sos", Press(Button.SERVICE))
     whole = msgspec.msgpack.decode(home.routine.saved())
-    whole["parts"]["gaps"] = {"version": []}
+    whole["parts"]["gaps"] = {"day": []}
     new = Home()
     (error,) = new.routine.restore(msgspec.msgpack.encode(whole))
-    assert "version" in str(error)
+    assert "day" in str(error)
     assert new.routine.state.rules == home.routine.state.rules
 
 
