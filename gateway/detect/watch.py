@@ -23,17 +23,11 @@ class State(msgspec.Struct, frozen=True):
     gaps: inactivity.State = inactivity.State()
     rules: routines.State = routines.State()
     waits: noticing.State = noticing.State()
-    cover: Coverage | None = None  # as last told
 
 
 def step(state: State, happened: Input, settings: Settings) -> tuple[State, tuple[Told, ...]]:
     """Take one input; return what is known now, and what is to be told."""
     gaps, told = inactivity.step(state.gaps, happened, settings.gaps)
-    cover = state.cover
-    for one in told:
-        if isinstance(one, Coverage):
-            cover = one
-    human_only = gaps.watched.others
-    rules, found = routines.step(state.rules, happened, settings.rules, human_only=human_only)
+    rules, found = routines.step(state.rules, happened, settings.rules, human_only=gaps.watched.others)
     waits = noticing.step(state.waits, happened, gaps, settings.gaps) if settings.asks else state.waits
-    return State(gaps, rules, waits, cover), (*told, *found)
+    return State(gaps, rules, waits), (*told, *found)

@@ -110,8 +110,8 @@ class Routine:
 
     def cover(self) -> dict[str, Any]:
         """How far the routine is watched: reduced or not, and why."""
-        cover = self.state.cover
-        return {"reduced": cover is not None and cover.reduced, "reasons": list(cover.reasons) if cover else []}
+        reasons = self.state.gaps.told
+        return {"reduced": bool(reasons), "reasons": list(reasons)}
 
     def saved(self) -> bytes:
         """What must be known again after a restart."""

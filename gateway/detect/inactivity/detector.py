@@ -15,7 +15,6 @@ Detectors use monotonic time; the wall clock serves for the hour of the day alon
 """
 
 from math import inf
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -29,7 +28,6 @@ from gateway.detect.inactivity.place import OUT, is_outside_door, place
 from gateway.detect.inactivity.watched import Watched
 from gateway.model.finding import FindingKind
 
-VERSION: Final = 1
 DAY_S = 86400.0
 REDUCED_BUDGET = 2.0
 """Under reduced cover a false alert may come in so many times the budget's days."""
@@ -65,7 +63,6 @@ class Account(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True):
     """What is known of the home: under 64 KB, good to be saved and restored."""
 
-    version: int = VERSION
     all: Account = Account()
     human: Account = Account()
     watched: Watched = Watched()
@@ -74,7 +71,6 @@ class State(msgspec.Struct, frozen=True):
     door_s: float | None = None
     beds: tuple[str, ...] = ()
     down_s: float | None = None
-    away: bool = False
     away_until_local_s: float | None = None
     told: tuple[str, ...] = ()
 
@@ -110,12 +106,11 @@ def notice(state: State, at_s: float, local_s: float | None, horizon_s: float, s
 
 
 def _tick(state: State, at_s: float, local_s: float | None, settings: Settings) -> tuple[State, tuple[Told, ...]]:
+    if state.away_until_local_s is not None:
+        return (state if _is_away(state, local_s) else _restarted(state, at_s, local_s)), ()
     account, human = _chosen(state)
     clock = account.clock
-    if state.away and not _is_away(state, local_s):
-        state = _restarted(state, at_s, local_s)
-        return state, ()
-    if clock is None or clock.told or state.away or state.down_s is not None:
+    if clock is None or clock.told or state.down_s is not None:
         return state, ()
     limit, cap_s = _limits(account, clock, human, settings)
     quiet_s = at_s - clock.since_s - clock.held_s
@@ -132,7 +127,6 @@ def _tick(state: State, at_s: float, local_s: float | None, settings: Settings) 
 def _sign(state: State, sign: Sign, settings: Settings) -> tuple[State, tuple[Told, ...]]:
     if sign.kind is SignKind.MOTION and not sign.on:
         return state, ()
-    away = state.away and _is_away(state, sign.local_s)
     told: tuple[Told, ...] = ()
     day = int((sign.at_s if sign.local_s is None else sign.local_s) // DAY_S)
     if day != state.day:
@@ -142,13 +136,13 @@ def _sign(state: State, sign: Sign, settings: Settings) -> tuple[State, tuple[To
     if sign.kind is SignKind.BED and sign.on is not (sign.sensor in beds):
         beds = (*beds, sign.sensor) if sign.on else tuple(bed for bed in beds if bed != sign.sensor)
     door_s = sign.at_s if is_outside_door(sign) else state.door_s
-    learns = not away and not state.away
+    learns = state.away_until_local_s is None
     all_ = _taken(state, state.all, sign, door_s, in_bed=bool(beds), human=False, learns=learns)
     human = state.human
     if watched.is_human(state.watched, sign):
         human = _taken(state, human, sign, door_s, in_bed=bool(beds), human=True, learns=learns)
-    until = state.away_until_local_s if away else None
-    return State(VERSION, all_, human, known, day, state.folded_s, door_s, beds, None, away, until, state.told), told
+    until_s = state.away_until_local_s if _is_away(state, sign.local_s) else None
+    return State(all_, human, known, day, state.folded_s, door_s, beds, None, until_s, state.told), told
 
 
 def _taken(state: State, account: Account, sign: Sign, door_s: float | None, *, in_bed: bool, human: bool, learns: bool
@@ -207,19 +201,20 @@ def _held(account: Account, held_s: float) -> Account:
 
 
 def _declared(state: State, away: Away) -> tuple[State, tuple[Told, ...]]:
-    if away.until_local_s is None:
-        return (_restarted(state, away.at_s, away.local_s) if state.away else state), ()
-    return replace(state, away=True, away_until_local_s=away.until_local_s), ()
+    if away.until_local_s is None and state.away_until_local_s is not None:
+        return _restarted(state, away.at_s, away.local_s), ()
+    return replace(state, away_until_local_s=away.until_local_s), ()
 
 
 def _is_away(state: State, local_s: float | None) -> bool:
-    return state.away and (local_s is None or state.away_until_local_s is None or local_s < state.away_until_local_s)
+    until_s = state.away_until_local_s
+    return until_s is not None and (local_s is None or local_s < until_s)
 
 
 def _restarted(state: State, at_s: float, local_s: float | None) -> State:
     """The flat is no longer declared empty: whoever should be back by now is out from this moment on."""
     clock = Clock(at_s, local_s, OUT, learns=False)
-    return replace(state, away=False, away_until_local_s=None, all=replace(state.all, clock=clock),
+    return replace(state, away_until_local_s=None, all=replace(state.all, clock=clock),
                    human=replace(state.human, clock=clock))
 
 

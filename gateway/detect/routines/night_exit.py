@@ -20,10 +20,9 @@ SCORE = 0.7
 
 
 class State(msgspec.Struct, frozen=True):
-    """`door_s`: of the door that is awaited, None while none is; `first_s`: of its first sign, `last_s`: of any."""
+    """`first_s`: of the door's first sign, None while nobody is awaited; `last_s`: of its last one."""
 
     first_s: float | None = None
-    door_s: float | None = None
     last_s: float = -math.inf
     due_s: float = math.inf
 
@@ -36,10 +35,10 @@ def step(
     if isinstance(happened, Sign):
         if happened.kind is SignKind.DOOR:
             return _door(state, scene, at_s, settings), ()
-        if state.door_s is not None and human and at_s > state.door_s + LEAVING_S:
+        if state.first_s is not None and human and at_s > state.last_s + LEAVING_S:
             return State(last_s=state.last_s), ()
         return state, ()
-    if at_s < state.due_s or state.door_s is None or state.first_s is None:
+    if at_s < state.due_s or state.first_s is None:
         return state, ()
     gone = State(last_s=state.last_s)
     if scene.away_until_local_s is not None or not scene.seen_since(state.first_s):
@@ -56,4 +55,4 @@ def _door(state: State, scene: Scene, at_s: float, settings: Settings) -> State:
     if settings.residents > 1 or not (awaited or (scene.is_night(at_s) and not comes_home)):
         return State(last_s=at_s)
     first_s = state.first_s if state.first_s is not None else at_s
-    return State(first_s, at_s, at_s, at_s + settings.night_exit_min * 60)
+    return State(first_s, at_s, at_s + settings.night_exit_min * 60)

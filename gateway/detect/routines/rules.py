@@ -19,7 +19,6 @@ from gateway.detect.routines.scene import Scene, is_human
 from gateway.detect.routines.scene import step as scene_step
 from gateway.detect.routines.settings import Settings
 
-VERSION = 1
 LOOK_S = 900.0
 """So often the clock is looked at, should somebody have set it, or what was declared be over."""
 
@@ -27,7 +26,6 @@ LOOK_S = 900.0
 class State(msgspec.Struct, frozen=True):
     """All that is known. Good to be saved and restored. `due_s`: before it a tick changes nothing."""
 
-    version: int = VERSION
     scene: Scene = Scene()
     not_up: _up.State = _up.State()
     night_exit: _exits.State = _exits.State()

@@ -18,14 +18,13 @@ class Scene(msgspec.Struct, frozen=True):
 
     `ahead_s`: local time less `at_s`, None while no clock is set. `inside_at_s`: of the last sign within by a person.
     `door_at_s`: of the last one of a door to the outside. `lost`: sensors known to be blind. `seen_from_s`: since when
-    the gateway watches without a break. `motion_s`: of the last motion, by whomever. `was_empty`: so it was taken for
-    until this very input. `human_only`: an animal or others move here too, and motion is no sign of the resident.
+    the gateway watches without a break. `was_empty`: so it was taken for until this very input. `human_only`: an animal
+    or others move here too, and motion is no sign of the resident.
     """
 
     ahead_s: float | None = None
     inside_at_s: float | None = None
     door_at_s: float | None = None
-    motion_s: float | None = None
     lost: frozenset[str] = frozenset()
     seen_from_s: float | None = None
     away_until_local_s: float | None = None
@@ -72,7 +71,6 @@ def step(scene: Scene, happened: Input, *, human: bool) -> Scene:
 
 def _sign(scene: Scene, sign: Sign, ahead_s: float | None, *, human: bool) -> Scene:
     at_s = sign.at_s
-    motion_s = at_s if sign.kind is SignKind.MOTION and sign.on else scene.motion_s
     lost = scene.lost - {sign.sensor} if scene.lost else scene.lost
     inside_at_s, door_at_s, hours, was_empty = scene.inside_at_s, scene.door_at_s, scene.night, scene.empty()
     if sign.kind is SignKind.DOOR:
@@ -83,7 +81,7 @@ def _sign(scene: Scene, sign: Sign, ahead_s: float | None, *, human: bool) -> Sc
             hours = nights.learned(hours, at_s + ahead_s, seen=seen and not was_empty)
         inside_at_s = at_s
     seen_from_s = at_s if scene.seen_from_s is None else scene.seen_from_s
-    return Scene(ahead_s, inside_at_s, door_at_s, motion_s, lost, seen_from_s, scene.away_until_local_s, hours,
+    return Scene(ahead_s, inside_at_s, door_at_s, lost, seen_from_s, scene.away_until_local_s, hours,
                  was_empty, scene.human_only)
 
 

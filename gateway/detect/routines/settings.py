@@ -17,6 +17,3 @@ class Settings(msgspec.Struct, frozen=True):
     up_by: int | None = None
     night_exit_min: float = 12.0
     left_on_min: dict[str, float] = {}
-
-
-DEFAULT = Settings()

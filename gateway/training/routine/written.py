@@ -20,7 +20,6 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
 FAINTEST = {faintest}
 """Signs a minute of the byte 0; each step of the byte is the factor e ** (1 / STEPS)."""
 STEPS = {steps}

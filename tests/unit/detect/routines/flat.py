@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from gateway.detect.home import GATEWAY, Away, Concern, Input, Outage, Sign, SignKind, Tick
 from gateway.detect.routines import Notice, Settings, State, step
-from gateway.detect.routines.settings import DEFAULT
 
 MONDAY = datetime(2024, 1, 8, tzinfo=UTC).timestamp()
 DAY_S = 86400.0
+DEFAULT = Settings()
 AHEAD_S = 3600.0  # the wall's clock and `at_s` differ, so that no rule may take one for the other
 
 SENSORS = {
