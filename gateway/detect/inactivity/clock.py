@@ -54,11 +54,8 @@ def advance(clock: Clock, at_s: float, hazards: tuple[float, ...], seen: float =
     if until <= clock.minutes:
         return clock
     surprise, waited_min = clock.surprise, clock.waited_min
-    base = clock.place * (SLOTS + 1)
-    begin_s = None if clock.local_s is None else clock.local_s + clock.held_s + 30.0
     for minute in range(clock.minutes, until):
-        slot = ANY_SLOT if begin_s is None else int((begin_s + minute * 60.0) % 86400.0 / SLOT_S)
-        surprise += hazards[(base + slot) * BINS + BIN_OF[minute if minute < _LAST else _LAST]] * seen
+        surprise += _hazard(clock, minute, hazards) * seen
         waited_min += exp(-surprise)
     return replace(clock, minutes=until, surprise=surprise, waited_min=waited_min)
 
@@ -67,13 +64,18 @@ def waits_s(clock: Clock, limit: float, cap_s: float, horizon_s: float, hazards:
             ) -> float | None:
     """Seconds of silence at which the level reaches the limit or the silence the cap; None: later than the horizon."""
     limit -= NIGHT if clock.night else 0.0
-    surprise, waited_min, minute = clock.surprise, clock.waited_min, clock.minutes
-    base = clock.place * (SLOTS + 1)
-    begin_s = None if clock.local_s is None else clock.local_s + clock.held_s + 30.0
+    surprise, waited_min = clock.surprise, clock.waited_min
     for minute in range(clock.minutes, int(min(cap_s, horizon_s) / 60.0) + 1):
         if surprise + log(waited_min / 60.0) >= limit:
             return minute * 60.0
-        slot = ANY_SLOT if begin_s is None else int((begin_s + minute * 60.0) % 86400.0 / SLOT_S)
-        surprise += hazards[(base + slot) * BINS + BIN_OF[minute if minute < _LAST else _LAST]] * seen
+        surprise += _hazard(clock, minute, hazards) * seen
         waited_min += exp(-surprise)
     return cap_s if cap_s <= horizon_s else None
+
+
+def _hazard(clock: Clock, minute: int, hazards: tuple[float, ...]) -> float:
+    """Of a sign in this minute of the silence, were all sensors there."""
+    slot = ANY_SLOT
+    if clock.local_s is not None:
+        slot = int((clock.local_s + clock.held_s + 30.0 + minute * 60.0) % 86400.0 / SLOT_S)
+    return hazards[(clock.place * (SLOTS + 1) + slot) * BINS + BIN_OF[minute if minute < _LAST else _LAST]]
