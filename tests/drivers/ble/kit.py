@@ -1,9 +1,9 @@
-"""Worlds of these tests: an emulated bracelet behind BlueZ's D-Bus (L2) or behind HCI over TCP (L1)."""
+"""Worlds of these tests: an emulated bracelet behind BlueZ's D-Bus (L2) or behind HCI over TCP (L1), or a fake port."""
 
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -46,6 +46,22 @@ class FakeLink(RecordedLink[PolarSettings]):
 
     def samples(self) -> int:
         return sum(len(block.samples_mg) // 6 for block in self.blocks)
+
+
+async def played(session: Awaitable[None], act: Awaitable[None]) -> BaseException | None:
+    """Run a session over a fake port, in virtual time, while `act` plays the device.
+
+    Returns what ended the session, None if it had to be cancelled.
+    """
+    task = asyncio.ensure_future(session)
+    await asyncio.sleep(0.1)
+    await act
+    await asyncio.sleep(0.1)
+    if task.done():
+        return task.exception()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return None
 
 
 @dataclass

@@ -84,7 +84,8 @@ async def test_a_press_of_a_button_that_only_advertises_is_one_sos() -> None:
             before = len(link.values)
             await device.say(bytes.fromhex(packet))
             await link.until(lambda before=before: len(link.values) > before)  # type: ignore[misc]
-            await asyncio.sleep(0.5)  # some more of the same
+            lives = link.lives
+            await link.until(lambda lives=lives: link.lives >= lives + 3)  # type: ignore[misc]  # more of the same
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert link.values == [Press(Button.SOS), Press(Button.SOS)]

@@ -16,6 +16,7 @@ from drivers.testkit.virtual_time import run as run_virtual
 from gateway.model.finding import FallSource
 from gateway.model.reading import Button, FallFlag, Press, Quantity, QuantityKind
 from gateway.spi import AdvertPort, DeviceRejected, Driver
+from tests.drivers.ble.kit import played
 
 UP, DOWN, NONE = b"\xc1", b"\x41", b"\x01"  # bit 7 active, bit 6 supported, bit 0 an Eddystone frame
 CHARGE = Quantity(QuantityKind.BATTERY, 80)
@@ -37,13 +38,7 @@ def hears(driver: Driver[BlueUpSettings, AdvertPort], said: list[tuple[float, by
         port = FakeAdverts()
         for at_s, flags in said:
             port.say({FLAGS: flags, BATTERY: b"\x50"}, at_s)
-        task = asyncio.ensure_future(driver.run(link, port))  # type: ignore[arg-type]
-        await asyncio.sleep(1.0)
-        if task.done():
-            return task.exception()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        return None
+        return await played(driver.run(link, port), asyncio.sleep(1.0))
 
     ended = run_virtual(whole())
     return [value for value in link.values if value != CHARGE], ended

@@ -1,9 +1,7 @@
 """BTHome: the format's own examples, rules of the receiver, an oracle, and any bytes."""
 
-import asyncio
 import contextlib
 import math
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -27,6 +25,7 @@ from drivers.testkit.link import RecordedLink
 from drivers.testkit.virtual_time import run as run_virtual
 from gateway.model.reading import Binary, BinaryKind, Button, Press, Quantity, QuantityKind
 from gateway.spi import DeviceRejected
+from tests.drivers.ble.kit import played
 
 ADDRESS = "54:48:E6:8F:80:A5"
 KEY = bytes.fromhex("231d39c1d7cc1ab1aee224cd096db932")
@@ -156,19 +155,6 @@ def test_an_encrypting_device_without_a_key_is_told_and_a_plain_frame_with_one_i
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
 
-async def session(link: RecordedLink[BTHomeSettings], port: FakeAdverts,
-                  act: Coroutine[Any, Any, None]) -> BaseException | None:
-    task = asyncio.ensure_future(SHELLY_BUTTON.run(link, port))  # type: ignore[arg-type]
-    await asyncio.sleep(0.1)
-    await act
-    await asyncio.sleep(0.1)
-    if task.done():
-        return task.exception()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return None
-
-
 def heard(said: list[bytes], notes: FakeNotes | None = None, **settings: Any) -> RecordedLink[BTHomeSettings]:
     link = RecordedLink(BTHomeSettings(address=ADDRESS, **settings))
 
@@ -180,7 +166,7 @@ def heard(said: list[bytes], notes: FakeNotes | None = None, **settings: Any) ->
                 port.say({SERVICE: data})
             port.say({"0000180f-0000-1000-8000-00805f9b34fb": b"\x50"})
 
-        assert await session(link, port, say()) is None
+        assert await played(SHELLY_BUTTON.run(link, port), say()) is None
 
     run_virtual(whole())
     return link

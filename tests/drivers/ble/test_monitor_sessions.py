@@ -1,9 +1,8 @@
 """Sessions of health monitors over a fake peer: clocks, ages, whose measurement it is, and records fetched once."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from drivers.testkit.link import RecordedLink
 from drivers.testkit.virtual_time import run as run_virtual
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
 from gateway.spi import BlePeer, Driver, LinkError, LinkLost
+from tests.drivers.ble.kit import played
 
 CUFF, METER = blood_pressure.MEASUREMENT, glucose.MEASUREMENT
 NOW = datetime.now().replace(microsecond=0)  # noqa: DTZ005 - what a device's clock is set to
@@ -27,17 +27,9 @@ def link(user: int | None = None) -> RecordedLink[MonitorSettings]:
 
 
 async def during(driver: Driver[MonitorSettings, BlePeer], peer: FakePeer, heard: RecordedLink[MonitorSettings],
-                 act: Coroutine[Any, Any, None]) -> BaseException | None:
+                 act: Awaitable[None]) -> BaseException | None:
     """Run a session while `act` plays the device; what ended the session, None if it had to be cancelled."""
-    task = asyncio.ensure_future(driver.run(heard, peer))  # type: ignore[arg-type]
-    await asyncio.sleep(0.1)
-    await act
-    await asyncio.sleep(0.1)
-    if task.done():
-        return task.exception()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return None
+    return await played(driver.run(heard, peer), act)
 
 
 def pressure(taken: datetime | None = None, user: int | None = None) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from gateway.model.finding import FallSource
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
 from gateway.spi import DeviceRejected, LinkError, LinkLost
 from hil.devices.bracelet import pmd as sensor
-from tests.drivers.ble.kit import FakeLink
+from tests.drivers.ble.kit import FakeLink, played
 
 CHARACTERISTICS = {
     pmd.CONTROL_POINT: b"\x0f\x04\x00", pmd.DATA: b"", HEART_RATE_MEASUREMENT: b"", BATTERY_LEVEL: b"\x53"}
@@ -41,17 +41,9 @@ def frame(first: int, count: int) -> bytes:
     return sensor.frame(raw, (first + count - 1) * 10**9 // RATE + 10**9)
 
 
-async def during(peer: FakePeer, link: FakeLink, act: Coroutine[Any, Any, None]) -> BaseException | None:
+async def during(peer: FakePeer, link: FakeLink, act: Awaitable[None]) -> BaseException | None:
     """Run a session while `act` plays the bracelet; what ended the session, None if it had to be cancelled."""
-    task = asyncio.ensure_future(DRIVER.run(link, peer))
-    await asyncio.sleep(0.1)
-    await act
-    await asyncio.sleep(0.1)
-    if task.done():
-        return task.exception()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    return None
+    return await played(DRIVER.run(link, peer), act)
 
 
 async def send(peer: FakePeer, *frames: bytes) -> None:
