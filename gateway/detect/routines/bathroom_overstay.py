@@ -82,8 +82,10 @@ def step(
     if state.since_s is None:
         return state, ()
     if isinstance(happened, Outage):
-        seen = scene.seen_since(state.since_s)
-        return _begun(state, scene, state.since_s, state.came_s) if seen else _left(state), ()
+        if not scene.seen_since(state.since_s):
+            return _left(state), ()
+        is_due = math.isfinite(state.due_s)  # what was told stays told until the next sign
+        return _begun(state, scene, state.since_s, state.came_s) if is_due else state, ()
     if at_s < state.due_s:
         return state, ()
     told = replace(state, due_s=math.inf)

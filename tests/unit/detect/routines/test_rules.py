@@ -1,3 +1,5 @@
+"""Each rule of routine in a made flat: what it tells, when, and what it must not tell."""
+
 import msgspec
 import pytest
 
@@ -152,6 +154,12 @@ def test_a_sign_from_anywhere_else_ends_the_stay(lived: State) -> None:
 def test_at_night_the_bathroom_is_judged_sooner(lived: State) -> None:
     flat = at_home(lived).until(28, "1:50").sign(28, "2:0", "bath").until(28, "2:50")
     assert flat.kinds() == ["bathroom_overstay"]
+
+
+def test_a_stay_that_was_told_is_not_told_again_because_a_sensor_elsewhere_is_lost(lived: State) -> None:
+    flat = morning(lived).until(28, "9:55").sign(28, "10:0", "bath").until(28, "11:30")
+    flat.outage("living", lost=True).until(28, "12:30").outage("living", lost=False)
+    assert flat.until(28, "13:0").kinds().count("bathroom_overstay") == 1
 
 
 def test_a_long_bath_every_evening_is_learned() -> None:
