@@ -25,7 +25,6 @@ HOME = "home"
 """The device of a finding that no single device made."""
 
 _WORN = frozenset({SignKind.WRIST, SignKind.BUTTON})  # out of range is no outage: it went for a walk
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BadAway(Exception):
@@ -185,7 +184,7 @@ def local_s(text: str) -> float:
         raise BadAway(f"{text!r} is no date", "write it as 2026-12-24 or 2026-12-24T18:00") from None
     if moment.tzinfo is not None:
         raise BadAway(f"{text} has a zone", "write the flat's local time, without a zone")
-    return (moment.replace(tzinfo=UTC) - _EPOCH).total_seconds()
+    return moment.replace(tzinfo=UTC).timestamp()
 
 
 def date(at_local_s: float) -> str:

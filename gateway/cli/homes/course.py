@@ -7,8 +7,10 @@ Rules
  3. An alert is told once until the next sign of life. In a case the count begins anew.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Generic, TypeVar
 
 from gateway.detect.home import Concern, Coverage, Input, Sign, Tick
@@ -93,16 +95,17 @@ class Course(Generic[Known]):
 def replay(course: Course[Known], inputs: Sequence[Input], cases: Sequence[Case] = (),
            horizon_s: float = 0.0) -> Iterator[float]:
     """Replay the home with its cases; afterwards `course.found` holds all, by case and time. Yields each moment."""
-    waiting, branches = sorted(cases, key=lambda case: case.at_s), []
+    told: list[list[Found]] = [[] for _ in cases]
+    waiting = deque(sorted(enumerate(cases), key=lambda one: one[1].at_s))
     for happened in inputs:
-        while waiting and waiting[0].at_s < happened.at_s:
-            branches.append((waiting[0], _branched(course, waiting.pop(0), horizon_s)))
+        while waiting and waiting[0][1].at_s < happened.at_s:
+            place, case = waiting.popleft()
+            told[place] = _branched(course, case, horizon_s)
         course.take(happened)
         yield happened.at_s
-    branches += [(case, _branched(course, case, horizon_s)) for case in waiting]
-    places = {id(case): place for place, case in enumerate(cases)}
-    for _, found in sorted(branches, key=lambda one: places[id(one[0])]):
-        course.found += found
+    for place, case in waiting:
+        told[place] = _branched(course, case, horizon_s)
+    course.found += chain.from_iterable(told)
 
 
 def _branched(course: Course[Known], case: Case, horizon_s: float) -> list[Found]:

@@ -12,7 +12,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.detect.home import GATEWAY, Input, Outage, Sign, SignKind, room_class
@@ -23,7 +23,6 @@ KINDS = tuple(SignKind)
 LEVELS = {"ON": True, "OPEN": True, "OFF": False, "CLOSED": False}
 LINKS = {"OFFLINE": True, "ONLINE": False}
 BOOT = "BOOT"
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _CUTS = (19, 13, 10)
 
 
@@ -64,8 +63,8 @@ class Row:
         except ValueError:
             raise self.bad(f"{text!r} is no time", "write it as 2024-01-08T01:11:47") from None
         if moment.tzinfo is not None:
-            raise self.bad(f"{text} has a zone", "write the flat's wall clock, without a zone") from None
-        return (moment.replace(tzinfo=UTC) - _1970).total_seconds()
+            raise self.bad(f"{text} has a zone", "write the flat's wall clock, without a zone")
+        return moment.replace(tzinfo=UTC).timestamp()
 
 
 def read(path: Path) -> Recording:
@@ -135,4 +134,4 @@ def _link(row: Row, at_s: float, sensor: str, value: str) -> tuple[Input, ...]:
 
 def local(at_s: float) -> str:
     """The flat's wall clock, ISO 8601 without a zone, to the second."""
-    return (_1970 + timedelta(seconds=round(at_s))).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(round(at_s), UTC).strftime("%Y-%m-%dT%H:%M:%S")

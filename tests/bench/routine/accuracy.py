@@ -4,6 +4,7 @@ Rows are named "homes, detector, measure". The spread is a 95 % interval: of a r
 Wilson's, of a percentile by the binomial law of its ranks.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from gateway.training.falls.score import byar, wilson
@@ -127,7 +128,7 @@ def rows(group: str, detector: str, verdicts: Sequence[Verdict]) -> list[Row]:
     delay("collapse asleep, from waking, median", pooled(verdicts, "collapse_asleep"), 50)
     part("not returned, told in 4 h", pooled(verdicts, "no_return"), lambda delay_h: delay_h <= RETURN_H)
     part("night exit told in 20 min", pooled(verdicts, "night_exit"), lambda delay_h: delay_h <= NIGHT_EXIT_H)
-    reduced = [one.reduced_d if one.reduced_d is not None else UNNOTICED_H * 365 for one in verdicts]
+    reduced = [math.inf if one.reduced_d is None else one.reduced_d for one in verdicts]
     part("reduced cover declared in 7 days", reduced, lambda days: days <= REDUCED_D)
     return found
 

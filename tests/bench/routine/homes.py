@@ -18,7 +18,6 @@ SHARED = Path(os.environ.get("ANJU_SHARED", Path(__file__).parents[4] / "shared"
 FOLDER = SHARED / "data" / "homes"
 SYNTHETIC = FOLDER / "sim"
 REAL = {"OKIoT household": FOLDER / "okiot_br_household.csv.gz", "CASAS tm000": FOLDER / "cil_tm000_week.csv.gz"}
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def write(path: Path, columns: Sequence[str], lines: Iterator[dict[str, str]]) -
 
 def seconds(text: str) -> float:
     """A wall clock's time, ISO 8601 without a zone, in seconds since 1970."""
-    return (datetime.fromisoformat(text).replace(tzinfo=UTC) - _1970).total_seconds()
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
 def _home(folder: Path, name: str, pet: bool) -> Home:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
+from gateway.cli.homes.recording import COLUMNS
 from tests.bench.lab import Lab
 from tests.bench.result import Row, at_least, at_most
 from tests.bench.routine import accuracy, product
 from tests.bench.routine.homes import REAL, Home, rows, seconds, write
 from tests.bench.routine.score import REDUCED, judge
 
-COLUMNS = ("time", "sensor", "kind", "room", "value")
 BLIND_S = 300.0
 EVERY = 4  # homes: the robustness of three is enough to see what breaks
 Line = dict[str, str]
