@@ -23,7 +23,6 @@ KINDS = tuple(SignKind)
 LEVELS = {"ON": True, "OPEN": True, "OFF": False, "CLOSED": False}
 LINKS = {"OFFLINE": True, "ONLINE": False}
 BOOT = "BOOT"
-_CUTS = (19, 13, 10)
 
 
 class BadRecording(Exception):

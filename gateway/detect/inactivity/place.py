@@ -20,6 +20,7 @@ QUIET_S = 300.0
 
 
 def is_outside_door(sign: Sign) -> bool:
+    """Tell whether the sign is that of a door to the outside."""
     return sign.kind is SignKind.DOOR and sign.room not in WITHIN
 
 

@@ -22,6 +22,8 @@ from gateway.model.finding import FindingKind
 KEPT, ENOUGH = 28, 14
 MOST_DAYS = 0.9
 MARGIN_S = 3600.0
+SEEN_S = 3600.0
+"""A day is whole only if the gateway has watched for so long without a break at every moment of it."""
 BEGINS_S = 4 * 3600.0
 """Of the day that is meant by today: tea at one o'clock in the night is of the day before."""
 SCORE = 0.8
@@ -67,8 +69,8 @@ def step(
             state = _attended(state, happened.room, at_s, settings)
     if at_s >= state.due_s:
         state, told = _by_the_clock(state, scene, at_s, settings)
-    if scene.empty() or (day is not None and not scene.seen_since(at_s - DAY_S / 24)):
-        state = replace(state, whole=False) if state.whole else state
+    if state.whole and (scene.empty() or (day is not None and not scene.seen_since(at_s - SEEN_S))):
+        state = replace(state, whole=False)
     return state, told
 
 

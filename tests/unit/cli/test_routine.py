@@ -83,9 +83,10 @@ def test_of_a_recording_it_says_what_stepping_through_it_would(shell: Shell, tmp
         known, _ = inactivity.step(known, happened, settings)
         if isinstance(happened, Sign):
             out[0] = happened.kind is SignKind.DOOR
-        if happened.at_s >= inputs[-1].at_s - 28 * DAY_S:
+        hour = int(happened.at_s // HOUR_S)
+        if happened.at_s >= inputs[-1].at_s - 28 * DAY_S and hour not in asked:
             wait_s = inactivity.notice(known, happened.at_s, happened.local_s, noticing.HORIZON_S, settings)
-            asked.setdefault(int(happened.at_s // HOUR_S), None if out[0] else wait_s)
+            asked[hour] = None if out[0] else wait_s
         return known, []
 
     for _ in replay(Course(step, inactivity.State()), inputs):
