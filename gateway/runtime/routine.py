@@ -151,8 +151,8 @@ class Routine:
     def _moment(self, stamp: Stamp, outcome: Outcome) -> Moment:
         at = self._line.moment(stamp)
         if at.unseen_s:
-            for lost in (True, False):
-                self._step(Outage(at.at_s, at.local_s, GATEWAY, lost), stamp, outcome)
+            self._step(Outage(at.at_s - at.unseen_s, None, GATEWAY, True), stamp, outcome)
+            self._step(Outage(at.at_s, at.local_s, GATEWAY, False), stamp, outcome)
         return at
 
     def _step(self, happened: Input, at: Stamp, outcome: Outcome) -> None:

@@ -94,6 +94,28 @@ def test_the_silence_goes_on_over_a_quick_restart() -> None:
     assert kinds(home.restarted().passes(11)) == ["inactivity"]
 
 
+@pytest.mark.parametrize("boot", ["a", "b"])
+def test_hours_in_which_the_gateway_was_down_are_no_silence_and_those_before_and_after_are(boot: str) -> None:
+    home = Home()
+    home.says("sos", Press(Button.SERVICE))
+    home.passes(60)
+    home = home.restarted(boot, down_s=3 * CAP_H * 3600)
+    assert kinds(home.passes(50)) == []
+    assert kinds(home.passes(15)) == ["inactivity"]
+
+
+def test_who_was_seen_since_the_boot_was_not_silent_in_the_hours_that_a_time_server_adds_later() -> None:
+    outcome, wall_s = Outcome(), 1_772_000_000.0
+    home = Home()
+    home.routine.tick(Stamp("a", 100.0, wall_s, ClockQuality.SYNCED), outcome)
+    home = home.restarted("b", down_s=30.0)
+    home.says("sos", Press(Button.SERVICE))
+    for seconds in (130.0, 190.0):
+        synced = Stamp("b", seconds, wall_s + 4 * CAP_H * 3600 + seconds, ClockQuality.SYNCED)
+        home.routine.tick(synced, outcome)
+    assert kinds(outcome) == []
+
+
 def test_what_the_version_before_saved_is_the_silence_so_far() -> None:
     old = SilenceSoFar(3600.0, Stamp("a", 40.0, None, ClockQuality.UNSET))
     home = Home()
