@@ -6,8 +6,8 @@ daemon, which lives on). Here every question is asked anew, and the death of the
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from bleak.backends.device import BLEDevice
@@ -29,6 +29,14 @@ _GONE = {f"{_DBUS}.Error.ServiceUnknown", f"{_DBUS}.Error.NameHasNoOwner", f"{_D
          f"{_DBUS}.Error.Spawn.ExecFailed", f"{_DBUS}.Error.Spawn.ChildExited"}
 
 Objects = dict[str, dict[str, dict[str, Variant]]]
+
+
+class Refusal(BusUnavailable):
+    """bluetoothd answered a call with an error; `name` is that error's on D-Bus."""
+
+    def __init__(self, name: str, reason: str, cure: str) -> None:
+        super().__init__(reason, cure)
+        self.name = name
 
 
 class BlueZ:
@@ -74,8 +82,38 @@ class BlueZ:
                 found.append(BLEDevice(device["Address"], device.get("Name"), {"path": path, "props": device}))
         return found
 
+    async def device(self, address: str) -> tuple[str, dict[str, Any]]:
+        """Path and properties of a device; no properties where bluetoothd does not know it."""
+        path = f"{self._path}/dev_{address.replace(':', '_')}"
+        known = (await self._objects()).get(path, {}).get(_DEVICE, {})
+        return path, {name: value.value for name, value in known.items()}
+
+    async def forget(self, path: str) -> None:
+        """Remove a device with all that bluetoothd keeps of it: its bond, its list of services."""
+        await self.call(self._path, _ADAPTER, "RemoveDevice", "o", [path])
+
+    @contextmanager
+    def answering(self, handler: Callable[[Message], Message | bool | None]) -> Iterator[Callable[[Message], object]]:
+        """Let `handler` see every message that arrives, and answer; yield what sends an answer later."""
+        self._bus.add_message_handler(handler)
+        try:
+            yield self._bus.send
+        finally:
+            self._bus.remove_message_handler(handler)
+
+    async def forget(self, address: str) -> None:
+        """Remove a device, and with it the cached list of its services; it is gone when this returns.
+
+        Not a bonded one, whose bond would go with it: BlueZ reads its list anew when the device says that it changed.
+        Raises BusUnavailable.
+        """
+        path = f"{self._path}/dev_{address.upper().replace(':', '_')}"
+        device = (await self._objects()).get(path, {}).get(_DEVICE)
+        if device is not None and not any(device[bond].value for bond in ("Paired", "Bonded") if bond in device):
+            await self._call(self._path, _ADAPTER, "RemoveDevice", "o", [path])
+
     async def _power(self, on: bool) -> None:
-        await self._call(self._path, f"{_DBUS}.Properties", "Set", "ssv", [_ADAPTER, "Powered", Variant("b", on)])
+        await self.call(self._path, f"{_DBUS}.Properties", "Set", "ssv", [_ADAPTER, "Powered", Variant("b", on)])
         try:
             async with asyncio.timeout(POWER_S):
                 while (await self._objects())[self._path][_ADAPTER]["Powered"].value is not on:  # noqa: ASYNC110
@@ -85,15 +123,16 @@ class BlueZ:
                                  "try: rfkill unblock bluetooth; then: systemctl restart bluetooth") from None
 
     async def _objects(self) -> Objects:
-        objects: Objects = (await self._call("/", f"{_DBUS}.ObjectManager", "GetManagedObjects"))[0]
+        objects: Objects = (await self.call("/", f"{_DBUS}.ObjectManager", "GetManagedObjects"))[0]
         return objects
 
-    async def _call(self, path: str, interface: str, member: str, signature: str = "",
-                    body: list[Any] | None = None) -> list[Any]:
+    async def call(self, path: str, interface: str, member: str, signature: str = "",
+                   body: list[Any] | None = None, limit_s: float = CALL_S) -> list[Any]:
+        """Call one of bluetoothd's methods. Raises Refusal where it answers with an error, BusUnavailable where not."""
         message = Message(destination=_BLUEZ, path=path, interface=interface, member=member, signature=signature,
                           body=body or [])
         try:
-            async with asyncio.timeout(CALL_S):
+            async with asyncio.timeout(limit_s):
                 reply = await self._bus.call(message)
         except TimeoutError:
             raise BusUnavailable("bluetoothd does not answer", "restart it: systemctl restart bluetooth") from None
@@ -103,8 +142,8 @@ class BlueZ:
             name = reply.error_name if reply else None
             if name in _GONE:
                 raise BusUnavailable("bluetoothd does not run", "start it: systemctl enable --now bluetooth")
-            reason = f"bluetoothd refused {member}: {name} {reply.body if reply else ''}"
-            raise BusUnavailable(reason, "try: rfkill unblock bluetooth; then: systemctl restart bluetooth")
+            raise Refusal(str(name), f"bluetoothd refused {member}: {name} {reply.body if reply else ''}",
+                          "try: rfkill unblock bluetooth; then: systemctl restart bluetooth")
         body_: list[Any] = reply.body
         return body_
 
