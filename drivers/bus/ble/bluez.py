@@ -88,7 +88,7 @@ class BlueZ:
         known = (await self._objects()).get(path, {}).get(_DEVICE, {})
         return path, {name: value.value for name, value in known.items()}
 
-    async def forget(self, path: str) -> None:
+    async def unpair(self, path: str) -> None:
         """Remove a device with all that bluetoothd keeps of it: its bond, its list of services."""
         await self.call(self._path, _ADAPTER, "RemoveDevice", "o", [path])
 
@@ -110,7 +110,7 @@ class BlueZ:
         path = f"{self._path}/dev_{address.upper().replace(':', '_')}"
         device = (await self._objects()).get(path, {}).get(_DEVICE)
         if device is not None and not any(device[bond].value for bond in ("Paired", "Bonded") if bond in device):
-            await self._call(self._path, _ADAPTER, "RemoveDevice", "o", [path])
+            await self.call(self._path, _ADAPTER, "RemoveDevice", "o", [path])
 
     async def _power(self, on: bool) -> None:
         await self.call(self._path, f"{_DBUS}.Properties", "Set", "ssv", [_ADAPTER, "Powered", Variant("b", on)])
