@@ -15,10 +15,14 @@ class BlueZError(Exception):
 
 
 class Faults:
-    """`deaf`: discovery is on but hears nothing, as when the kernel's and bluetoothd's ideas of it part."""
+    """`deaf`: discovery is on but hears nothing, as when the kernel's and bluetoothd's ideas of it part.
+
+    `slow_s`: how long a method takes before it does anything.
+    """
 
     def __init__(self) -> None:
         self.deaf = False
+        self.slow_s: dict[str, float] = {}
         self._answers: dict[str, deque[str]] = defaultdict(deque)
         self.met: list[str] = []
 
@@ -28,6 +32,7 @@ class Faults:
 
     async def meet(self, method: str) -> None:
         """Fail as told, once for each answer; HANG until cancelled."""
+        await asyncio.sleep(self.slow_s.get(method, 0.0))
         if not self._answers[method]:
             return
         answer = self._answers[method].popleft()

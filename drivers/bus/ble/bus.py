@@ -12,7 +12,6 @@ from typing import Any
 
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak_retry_connector import clear_cache
 
 from drivers.bus.ble import bluez
 from drivers.bus.ble.adverts import Adverts
@@ -42,11 +41,12 @@ class BleBus:
         self._peers: set[Peer] = set()
         self._adverts: set[Adverts] = set()
         self._listed: set[str] = set()  # addresses whose services this bluetoothd has listed: bleak's cache is good
-        self._reread: set[str] = set()  # addresses whose cached list of services lacked something
+        self._reread: set[str] = set()  # addresses whose list of services lacked something last time
         self._connecting = asyncio.Lock()  # controllers take one connection request at a time
         self._settled = asyncio.Event()  # up or down for a known reason
         self._fault: BusUnavailable | None = None
         self._scan: Scan | None = None
+        self._service: bluez.BlueZ | None = None  # while BlueZ carries this bus
         self._silent_restarts = 0
         self._counts = dict.fromkeys(
             ("connects", "failed_connects", "lost_links", "taken_over", "scan_restarts", "power_cycles", "downs"), 0)
@@ -58,14 +58,15 @@ class BleBus:
             await self._notebook.load()
             self._backend = load(self._backend_name)
             if self._backend.is_bluez:
-                async with bluez.connect(self._adapter) as service:
-                    await self._hold(service)
+                async with bluez.connect(self._adapter) as self._service:
+                    await self._hold(self._service)
             else:
                 await self._hold(None)
         except BusUnavailable as error:
             fault = error
             raise
         finally:
+            self._service = None
             self._go_down(fault)
             await self._notebook.save()
 
@@ -84,16 +85,14 @@ class BleBus:
             return
         peer = await self._connected(device, address)
         self._peers.add(peer)
-        fresh_list_wanted = address not in self._reread
         try:
             yield peer
         finally:
             self._peers.discard(peer)
             self._counts["lost_links"] += peer.is_lost
             await peer.close()
-            self._sightings.forget(address)
-            if fresh_list_wanted and address in self._reread and self._backend.is_bluez:
-                await clear_cache(address)  # BlueZ's own cache on disk goes only with the whole device object
+            await self._reread_next_time(address, peer.lacked)
+            self._sightings.forget(address)  # last: what was heard of a device that BlueZ then forgot is void
 
     async def discover(self, seconds: float) -> list[dict[str, Any]]:
         """Listen and tell who was heard, strongest first. Raises BusUnavailable."""
@@ -223,11 +222,23 @@ class BleBus:
         log.info("bluetooth link up device=%s address=%s rssi_dbm=%s", device, address, sighting.rssi_dbm)
         return peer
 
+    async def _reread_next_time(self, address: str, lacked: bool) -> None:
+        """Have the list of services read from the device itself if something was missing in it."""
+        if not lacked:
+            self._reread.discard(address)
+            return
+        self._reread.add(address)
+        if self._service is None:
+            return
+        try:
+            await self._service.forget(address)  # BlueZ's own cache on disk goes only with the whole device object
+        except BusUnavailable as error:
+            log.warning("the cached services of a device stay: address=%s %s", address, error)
+
     def _missing(self, address: str, uuid: str) -> SpiError:
         """What to raise for a characteristic that the peer does not offer."""
         if address in self._reread:
             return DeviceRejected(f"the device has no characteristic {uuid}",
                                   "it is another model: check its address and its driver in the configuration")
-        self._reread.add(address)
         return LinkLost(f"characteristic {uuid} is not in the list of services, which may be an old one",
                         "none needed: the list is read anew")

@@ -39,6 +39,7 @@ class Peer:
         self._limits: set[asyncio.Timeout] = set()
         self._connected = False
         self._lost: tuple[str, str] | None = None
+        self.lacked = False  # somebody asked for a characteristic that is not in the list of services
 
     # -- the port ---------------------------------------------------------------------------------------------------
 
@@ -129,6 +130,7 @@ class Peer:
     def _find(self, uuid: str) -> tuple[BleakClient, BleakGATTCharacteristic]:
         self._must_be_up()
         if uuid not in self._characteristics:
+            self.lacked = True
             raise self._missing(uuid)
         assert self._client is not None  # noqa: S101 - characteristics come from it
         return self._client, self._characteristics[uuid]

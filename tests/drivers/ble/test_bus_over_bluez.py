@@ -32,6 +32,8 @@ from tests.drivers.ble.kit import (
 
 pytestmark = NEEDS_DBUS
 
+ABSENT = "0000ffff-0000-1000-8000-00805f9b34fb"
+
 EARLIER_DAEMON = """
 import asyncio, sys, time
 from drivers.bus.ble import BleBus
@@ -266,14 +268,25 @@ async def test_a_discovery_that_somebody_left_running_is_ended_by_power() -> Non
 
 
 async def test_a_missing_characteristic_is_looked_for_once_more_before_the_device_is_rejected() -> None:
-    absent = "0000ffff-0000-1000-8000-00805f9b34fb"
     async with l2() as radio:
         with pytest.raises(LinkLost, match="may be an old one"):
             async with radio.bus.open("wrist", SETTINGS) as peer:
-                await peer.subscribe(absent)
+                await peer.subscribe(ABSENT)
         with pytest.raises(DeviceRejected, match="another model"):
             async with radio.bus.open("wrist", SETTINGS) as peer:
-                await peer.subscribe(absent)
+                await peer.subscribe(ABSENT)
+
+
+async def test_a_device_that_bluez_is_still_forgetting_is_not_taken_for_one_that_was_heard_anew() -> None:
+    async with l2() as radio:
+        radio.bluez.faults.slow_s["Adapter1.RemoveDevice"] = 0.5  # it advertises meanwhile
+        with pytest.raises(LinkLost, match="may be an old one"):
+            async with radio.bus.open("wrist", SETTINGS) as peer:
+                await peer.subscribe(ABSENT)
+        async with radio.bus.open("wrist", SETTINGS) as peer:
+            assert await peer.read(BATTERY)
+            await asyncio.sleep(0.6)
+            assert await peer.read(BATTERY)
 
 
 async def test_discovery_names_the_bracelet_and_its_driver() -> None:
