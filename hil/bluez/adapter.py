@@ -119,19 +119,28 @@ class Adapter:
         """Make or change the Device1 object of an advertiser."""
         if not self._scanners or self._faults.deaf or self.path not in self._tree.objects:
             return
-        address = address_of(advertisement.address)
-        path = f"{self.path}/dev_{address.replace(':', '_')}"
+        path = self.path_of(address_of(advertisement.address))
         self._heard_s[path] = asyncio.get_running_loop().time()
-        self.addresses[path] = advertisement.address
         properties = advertised(advertisement.data, advertisement.rssi)
         if path not in self._tree.objects:
-            self._tree.add(path, {DEVICE: _unknown_device(address, self.path) | properties})
+            self.know(advertisement.address, properties)
             return
+        self.addresses[path] = advertisement.address
         now = self._tree.objects[path][DEVICE]
         changed = {name: value for name, value in properties.items()
                    if name in _ALWAYS_TOLD or name not in now or now[name].value != value.value}
         if changed:
             self._tree.set(path, DEVICE, changed)
+
+    def know(self, address: Address, properties: dict[str, Variant] | None = None) -> str:
+        """Make the Device1 object of an address; return its path."""
+        path = self.path_of(address_of(address))
+        self.addresses[path] = address
+        self._tree.add(path, {DEVICE: _unknown_device(address_of(address), self.path) | (properties or {})})
+        return path
+
+    def path_of(self, address: str) -> str:
+        return f"{self.path}/dev_{address.replace(':', '_')}"
 
     async def _listen(self) -> None:
         """Let the radio scan while any client wants it."""

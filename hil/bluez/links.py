@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from bleak.assigned_numbers import gatt_char_props_to_strs
-from bumble import core
+from bumble import att, core
 from bumble.device import Connection, Device, Peer
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
 from dbus_fast import Message, Variant
 
 from hil.bluez.adapter import DEVICE, Adapter, long_uuid
+from hil.bluez.bonds import Bonds
 from hil.bluez.faults import BlueZError
 from hil.bluez.tree import Tree
 
@@ -21,6 +22,7 @@ DESCRIPTOR = "org.bluez.GattDescriptor1"
 
 CONNECT_S = 20.0
 _MTU = 517
+_UNPROTECTED = (att.ATT_INSUFFICIENT_AUTHENTICATION_ERROR, att.ATT_INSUFFICIENT_ENCRYPTION_ERROR)
 _GAP = "00001800"  # BlueZ keeps this service to itself
 
 Reply = tuple[str, list[Any], list[int]] | None
@@ -29,9 +31,9 @@ Reply = tuple[str, list[Any], list[int]] | None
 class Links:
     """Every link of the adapter. `spawn` starts work that outlives a call."""
 
-    def __init__(self, tree: Tree, host: Device, adapter: Adapter,
+    def __init__(self, tree: Tree, host: Device, adapter: Adapter, bonds: Bonds,
                  spawn: Callable[[Coroutine[Any, Any, None]], object]) -> None:
-        self._tree, self._host, self._adapter, self._spawn = tree, host, adapter, spawn
+        self._tree, self._host, self._adapter, self._bonds, self._spawn = tree, host, adapter, bonds, spawn
         self._links: dict[str, Connection] = {}
         self._resolved: dict[str, asyncio.Event] = {}
         self._attributes: dict[str, Any] = {}  # path -> Bumble's proxy; only while the link stands
@@ -53,12 +55,22 @@ class Links:
             raise BlueZError("org.bluez.Error.Failed", "le-connection-abort-by-local") from error
         finally:
             self._connecting.discard(path)
+        await self._bonds.encrypt(path, link)
         self._links[path] = link
         self._resolved[path] = asyncio.Event()
         self._adapter.kept.add(path)
         link.on("disconnection", lambda _reason: self._ended(path))
         self._tree.set(path, DEVICE, {"Connected": Variant("b", True)})
         self._spawn(self._resolve(path, link))
+
+    async def pair(self, message: Message) -> None:
+        path = str(message.path)
+        self._bonds.must_be_free(path)
+        try:
+            await self.connect(message)
+        except BlueZError as error:
+            raise BlueZError("org.bluez.Error.ConnectionAttemptFailed", "Page Timeout") from error
+        await self._bonds.pair(path, self._links[path], str(message.sender))
 
     async def disconnect(self, message: Message) -> None:
         path = str(message.path)
@@ -74,6 +86,7 @@ class Links:
         if path in self._links:
             await self._links[path].disconnect()
         self._adapter.kept.discard(path)
+        await self._bonds.forget(path)
         self._tree.remove(path)
 
     async def end_all(self) -> None:
@@ -139,7 +152,8 @@ class Links:
     # -- GATT -------------------------------------------------------------------------------------------------------
 
     async def read(self, message: Message) -> Reply:
-        value = bytes(await (await self._attribute(message)).read_value())
+        attribute = await self._attribute(message)
+        value = bytes(await self._secured(message, attribute.read_value))
         if CHARACTERISTIC in self._tree.objects[str(message.path)]:
             self._tree.set(str(message.path), CHARACTERISTIC, {"Value": Variant("ay", value)})  # as BlueZ does
         return "ay", [value], []
@@ -147,7 +161,8 @@ class Links:
     async def write(self, message: Message) -> None:
         value, options = message.body
         with_response = options.get("type", Variant("s", "request")).value != "command"
-        await (await self._attribute(message)).write_value(bytes(value), with_response=with_response)
+        attribute = await self._attribute(message)
+        await self._secured(message, lambda: attribute.write_value(bytes(value), with_response=with_response))
 
     async def start_notify(self, message: Message) -> None:
         await self._subscribe(message, None)
@@ -170,7 +185,7 @@ class Links:
         first = not clients
         clients[str(message.sender)] = client
         if first:
-            await attribute.subscribe(lambda value: self._notified(path, bytes(value)))
+            await self._secured(message, lambda: attribute.subscribe(lambda value: self._notified(path, bytes(value))))
 
     async def _unsubscribe(self, path: str, sender: str) -> None:
         clients = self._subscribers.get(path, {})
@@ -190,6 +205,17 @@ class Links:
                     client.send(value)
         if None in clients.values():
             self._tree.set(path, CHARACTERISTIC, {"Value": Variant("ay", value)})
+
+    async def _secured(self, message: Message, touch: Callable[[], Awaitable[Any]]) -> Any:
+        """Touch an attribute; where the device wants a better protected link, provide it and try once more."""
+        try:
+            return await touch()
+        except att.ATT_Error as error:
+            if error.error_code not in _UNPROTECTED:
+                raise
+        path = str(message.path).split("/service")[0]
+        await self._bonds.elevate(path, self._links[path])
+        return await touch()
 
     async def _attribute(self, message: Message) -> Any:
         device = str(message.path).split("/service")[0]

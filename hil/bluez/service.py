@@ -1,6 +1,6 @@
 """FakeBlueZ: the name org.bluez on a bus, with a Bumble host for its radio. It can die and come back, and fail as told.
 
-Not modelled: pairing and agents, advertisement monitors (passive scans), advertising by the gateway itself.
+Not modelled: advertisement monitors (passive scans), advertising by the gateway itself.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from hil.bluez.adapter import ADAPTER, DEVICE, Adapter
+from hil.bluez.agents import MANAGER, Agents
+from hil.bluez.bonds import Bonds
 from hil.bluez.faults import BlueZError, Faults
 from hil.bluez.links import CHARACTERISTIC, DESCRIPTOR, Links, Reply
 from hil.bluez.tree import OBJECT_MANAGER, PROPERTIES, Tree
@@ -43,10 +45,13 @@ class FakeBlueZ:
         self._bus = bus = await MessageBus(bus_address=self._bus_address, negotiate_unix_fd=True).connect()
         self._tree = Tree(bus)
         self._adapter = Adapter(self._tree, self._host, self.faults, self._adapter_name, self._temporary_s)
-        self._links = Links(self._tree, self._host, self._adapter, self._spawn)
+        self.agents = Agents(bus.call)
+        self._bonds = Bonds(self._tree, self._host, self._adapter, self.agents)
+        self._links = Links(self._tree, self._host, self._adapter, self._bonds, self._spawn)
         self._methods = self._table()
-        self._tree.add("/org/bluez", {"org.bluez.AgentManager1": {}})
+        self._tree.add("/org/bluez", {MANAGER: {}})
         self._adapter.appear()
+        await self._bonds.appear()
         bus.add_message_handler(self._on_message)
         await bus.call(Message(destination=_DBUS, path="/org/freedesktop/DBus", interface=_DBUS, member="AddMatch",
                                signature="s", body=["type='signal',member='NameOwnerChanged'"]))
@@ -92,7 +97,7 @@ class FakeBlueZ:
     # -- D-Bus ------------------------------------------------------------------------------------------------------
 
     def _table(self) -> dict[tuple[str, str], Handler]:
-        adapter, links = self._adapter, self._links
+        adapter, links, agents = self._adapter, self._links, self.agents
 
         async def nothing(_message: Message) -> None: ...
 
@@ -107,6 +112,11 @@ class FakeBlueZ:
             (ADAPTER, "RemoveDevice"): links.remove_device,
             (DEVICE, "Connect"): links.connect,
             (DEVICE, "Disconnect"): links.disconnect,
+            (DEVICE, "Pair"): links.pair,
+            (DEVICE, "CancelPairing"): self._bonds.cancel,
+            (MANAGER, "RegisterAgent"): agents.register,
+            (MANAGER, "UnregisterAgent"): agents.unregister,
+            (MANAGER, "RequestDefaultAgent"): agents.make_default,
             (CHARACTERISTIC, "ReadValue"): links.read,
             (CHARACTERISTIC, "WriteValue"): links.write,
             (CHARACTERISTIC, "StartNotify"): links.start_notify,
@@ -121,6 +131,8 @@ class FakeBlueZ:
         if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":
             name, _old, new = message.body
             if name.startswith(":") and not new:
+                self.agents.gone(name)
+                self._bonds.gone(name)
                 self._links.forget_client(name)
                 self._spawn(self._adapter.end(name))
             return None

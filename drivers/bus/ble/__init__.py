@@ -3,8 +3,11 @@
     bus.py       BleBus: what the runtime sees
     scan.py      the one scanner and its watchdog
     sightings.py who was heard, and waiting for somebody
+    recognise.py which driver knows what was heard
     peer.py      BlePeer over bleak
     adverts.py   AdvertPort: what one address advertises
+    pairing.py   the enrolment window, and BlueZ's agent
+    bond.py      what a missing bond looks like
     notebook.py  what drivers want to know again after a restart
     bluez.py     the host's Bluetooth service watched over D-Bus: adapter, kept links, its death
     backends.py  stand-ins for BlueZ, by entry point
@@ -32,7 +35,8 @@ class BleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 BUS = BusKind(
     name="ble",
     settings=BleSettings,
-    make=lambda settings, context: BleBus(settings.adapter, settings.backend, context.mono_s, context.state_dir),
+    make=lambda settings, context: BleBus(settings.adapter, settings.backend, context.mono_s, context.state_dir,
+                                          context.drivers),
 )
 
 __all__ = ["BUS", "BleBus", "BleSettings"]

@@ -5,7 +5,7 @@ run() brings the radio up and holds it; when it raises, every open peer is lost 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from bleak.backends.scanner import AdvertisementData
 
 from drivers.bus.ble import bluez
 from drivers.bus.ble.adverts import Adverts
-from drivers.bus.ble.backends import Backend, load
+from drivers.bus.ble.backends import BLUEZ, Backend, load
 from drivers.bus.ble.notebook import Notebook
+from drivers.bus.ble.pairing import Pairing
 from drivers.bus.ble.peer import Peer
+from drivers.bus.ble.recognise import Drivers, recognise
 from drivers.bus.ble.scan import Scan
-from drivers.bus.ble.sightings import Sighting, Sightings, driver_for
+from drivers.bus.ble.sightings import Sighting, Sightings
 from gateway.spi import Advertisement, Advertiser, BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,8 @@ class BleBus:
     """The Bluetooth LE radio of one adapter."""
 
     def __init__(self, adapter: str, backend: str, mono_s: Callable[[], float],
-                 state_dir: Path | None = None) -> None:
+                 state_dir: Path | None = None, drivers: Drivers = tuple) -> None:
+        self._drivers = drivers
         self._adapter, self._backend_name, self._mono_s = adapter, backend, mono_s
         self._notebook = Notebook(state_dir)
         self._backend = Backend(backend)
@@ -43,6 +46,7 @@ class BleBus:
         self._listed: set[str] = set()  # addresses whose services this bluetoothd has listed: bleak's cache is good
         self._reread: set[str] = set()  # addresses whose list of services lacked something last time
         self._connecting = asyncio.Lock()  # controllers take one connection request at a time
+        self._pairing = Pairing(mono_s, self._free, self._connecting)
         self._settled = asyncio.Event()  # up or down for a known reason
         self._fault: BusUnavailable | None = None
         self._scan: Scan | None = None
@@ -58,7 +62,7 @@ class BleBus:
             await self._notebook.load()
             self._backend = load(self._backend_name)
             if self._backend.is_bluez:
-                async with bluez.connect(self._adapter) as self._service:
+                async with bluez.connect(self._adapter) as self._service, self._pairing.agent(self._service):
                     await self._hold(self._service)
             else:
                 await self._hold(None)
@@ -101,18 +105,30 @@ class BleBus:
         await asyncio.sleep(seconds)
         if self._fault is not None:
             raise BusUnavailable(self._fault.reason, self._fault.cure)
+        drivers = self._drivers()
         return [
             {"name": heard.name or "", "address": heard.address, "rssi_dbm": heard.rssi_dbm,
-             "driver": driver_for(heard.name), "settings": {"address": heard.address}}
+             **recognise(heard.advertisement, drivers), "settings": {"address": heard.address}}
             for heard in self._sightings.since(started_mono_s)
         ]
+
+    def pair(self, address: str, seconds: float) -> AsyncGenerator[dict[str, Any], None]:
+        """Pair with a device within so many seconds; steps as in Pairing.pair(). Raises LinkError."""
+        if self._backend_name != BLUEZ:
+            raise BusUnavailable("only BlueZ can pair", f'set backend = "{BLUEZ}" in [bus.ble]')
+        return self._pairing.pair(address.upper(), seconds)
+
+    def answer_pairing(self, text: str) -> None:
+        """Answer what a step of pair() asked. Raises LinkError."""
+        self._pairing.answer(text)
 
     def health(self) -> dict[str, Any]:
         state = "starting" if not self._settled.is_set() else "down" if self._fault else "up"
         advertisements = self._scan.advertisements if self._scan else 0
         return {"state": state, "adapter": self._adapter, "backend": self._backend_name,
                 "links": len(self._peers), "heard_only": len(self._adverts),
-                "awaited": len(self._sightings.awaited), "advertisements": advertisements} | self._counts
+                "awaited": len(self._sightings.awaited), "advertisements": advertisements,
+                **self._counts, **self._pairing.counts}
 
     # -- up and down ------------------------------------------------------------------------------------------------
 
@@ -183,11 +199,12 @@ class BleBus:
         self._silent_restarts = 0
         address, now_mono_s = device.address.upper(), self._mono_s()
         name = advertisement.local_name or device.name
-        self._sightings.add(Sighting(address, name, advertisement.rssi, now_mono_s, device))
+        heard = Advertisement(now_mono_s, advertisement.rssi, name, dict(advertisement.service_data),
+                              dict(advertisement.manufacturer_data), tuple(advertisement.service_uuids))
+        self._sightings.add(Sighting(address, name, advertisement.rssi, now_mono_s, device, advertisement=heard))
         for adverts in self._adverts:
             if adverts.address == address:
-                adverts.heard(Advertisement(now_mono_s, advertisement.rssi, name, dict(advertisement.service_data),
-                                            dict(advertisement.manufacturer_data)))
+                adverts.heard(heard)
 
     def _take_over(self, kept: list[BLEDevice]) -> None:
         """Links of an earlier daemon that was killed: such a device does not advertise, so no scan would find it."""
@@ -197,14 +214,26 @@ class BleBus:
             if address not in open_now:
                 self._sightings.add(Sighting(address, device.name, None, self._mono_s(), device, connected=True))
 
+    async def _free(self, address: str) -> None:
+        """Wait until a device is heard that is to be paired; who holds it lets go."""
+        for peer in [peer for peer in self._peers if peer.address == address]:
+            peer.lose("the device is being paired", "none needed: it is connected to after that")
+            await peer.close()
+        await self._sightings.wait(address, self._mono_s())
+        self._sightings.forget(address)
+        self._listed.discard(address)  # with a bond BlueZ forgets the services too
+
     # -- one connection ---------------------------------------------------------------------------------------------
 
     async def _connected(self, device: str, address: str) -> Peer:
         await self._up()
+        await self._pairing.over(address)
         sighting = await self._sightings.wait(address, self._mono_s())
         self._sightings.forget(address)
         async with self._connecting:
             await self._up()
+            if self._pairing.concerns(address):
+                raise LinkError("the device is being paired", "none needed: it is connected to after that")
             peer = Peer(sighting, self._notebook.page(device), self._mono_s, lambda uuid: self._missing(address, uuid))
             self._peers.add(peer)  # so that the bus going down ends the attempt
             try:

@@ -11,6 +11,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakError
 from bleak_retry_connector import BleakClientWithServiceCache, establish_connection
 
+from drivers.bus.ble import bond
 from drivers.bus.ble.notebook import Page
 from drivers.bus.ble.sightings import Sighting
 from gateway.spi import LinkError, LinkLost, Notification, SpiError
@@ -148,6 +149,8 @@ class Peer:
             self._must_be_up()
             raise LinkError(f"{what} took too long", _COME_NEARER) from None
         except _BLEAK_ERRORS as error:
+            if bond.is_missing(error):
+                raise bond.missing(what, self.address) from error
             self._must_be_up()
             raise LinkError(f"{what} failed ({error or type(error).__name__})", _COME_NEARER) from error
 
