@@ -13,7 +13,7 @@ from drivers.devices.measured import Measured, quantity
 from drivers.devices.medfloat import Number, Special
 from drivers.devices.monitor import MonitorSettings, runs
 from gateway.model.reading import Quantity, QuantityKind
-from gateway.spi import BlePeer, Driver, Tested
+from gateway.spi import BlePeer, Driver, Mark, Tested
 
 MEASUREMENT = "00002a35-0000-1000-8000-00805f9b34fb"
 
@@ -71,4 +71,5 @@ DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "blood-pressure", "Blood pressure monitor (Bluetooth Blood Pressure profile)", "ble", MonitorSettings,
     runs({MEASUREMENT: measure}),
     gives=("systolic_pressure", "diastolic_pressure", "mean_arterial_pressure", "heart_rate", "battery"),
+    marks=(Mark(service="00001810-0000-1000-8000-00805f9b34fb"),),
     start_s=30.0, tested=(Tested.VECTORS,))

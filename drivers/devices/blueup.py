@@ -18,7 +18,7 @@ from drivers.devices.gatt_values import DecodeError
 from drivers.devices.measured import quantity
 from gateway.model.finding import FallSource
 from gateway.model.reading import Button, FallFlag, Press, Quantity, QuantityKind
-from gateway.spi import Advertisement, Advertiser, AdvertPort, DeviceRejected, Driver, Link, Tested
+from gateway.spi import Advertisement, Advertiser, AdvertPort, DeviceRejected, Driver, Link, Mark, Tested
 
 log = logging.getLogger(__name__)
 
@@ -99,12 +99,14 @@ def _status(device: str, heard: Advertisement) -> Status | None:
 
 
 _TESTED = (Tested.VECTORS,)
+_MARKS = (Mark(service_data=FLAGS),)  # which of the two is the technician's choice
 
 SOS: Driver[BlueUpSettings, AdvertPort] = Driver(
     "blueup-sos", "BlueUp wearable, its alarm raised by the button", "ble", BlueUpSettings, _session(Button.SOS),
-    gives=("sos", "battery"), start_s=SILENCE_S, silence_s=SILENCE_S, tested=_TESTED)
+    gives=("sos", "battery"), marks=_MARKS,
+    start_s=SILENCE_S, silence_s=SILENCE_S, tested=_TESTED)
 
 FALL: Driver[BlueUpSettings, AdvertPort] = Driver(
     "blueup-fall", "BlueUp wearable, its alarm raised by man-down", "ble", BlueUpSettings,
-    _session(FallSource.WEARABLE), gives=("fall", "battery"), falls=FallSource.WEARABLE, start_s=SILENCE_S,
-    silence_s=SILENCE_S, tested=_TESTED)
+    _session(FallSource.WEARABLE), gives=("fall", "battery"), marks=_MARKS, falls=FallSource.WEARABLE,
+    start_s=SILENCE_S, silence_s=SILENCE_S, tested=_TESTED)

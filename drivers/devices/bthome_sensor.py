@@ -20,7 +20,7 @@ from drivers.devices import bthome
 from drivers.devices.bthome import PressKind
 from drivers.devices.gatt_values import DecodeError
 from gateway.model.reading import Binary, BinaryKind, Button, Press
-from gateway.spi import Advertisement, Advertiser, AdvertPort, DeviceRejected, Driver, Link, Tested
+from gateway.spi import Advertisement, Advertiser, AdvertPort, DeviceRejected, Driver, Link, Mark, Tested
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,8 @@ SENSOR: Driver[BTHomeSettings, AdvertPort] = Driver(
     BTHomeSettings, run,
     gives=("contact", "smoke", "gas", "co", "water", "motion", "presence", "tamper", "fault", "battery_low", "battery",
            "temperature", "humidity", "sos"),
-    silence_s=SILENCE_S, tested=_TESTED)
+    marks=(Mark(service_data=bthome.SERVICE),), silence_s=SILENCE_S, tested=_TESTED)
 
 SHELLY_BUTTON: Driver[BTHomeSettings, AdvertPort] = Driver(
-    "shelly-button", "Shelly BLU Button (SOS)", "ble", BTHomeSettings, run, gives=("sos", "battery"), tested=_TESTED)
+    "shelly-button", "Shelly BLU Button (SOS)", "ble", BTHomeSettings, run, gives=("sos", "battery"),
+    marks=(Mark(name="SBBT-", service_data=bthome.SERVICE),), tested=_TESTED)

@@ -23,7 +23,7 @@ from drivers.devices.measured import Measured, quantity
 from drivers.devices.medfloat import Number, Special
 from drivers.devices.monitor import MonitorSettings, Session
 from gateway.model.reading import Binary, BinaryKind, QuantityKind
-from gateway.spi import BlePeer, Driver, Link, LinkError, Tested
+from gateway.spi import BlePeer, Driver, Link, LinkError, Mark, Tested
 
 MEASUREMENT = "00002a18-0000-1000-8000-00805f9b34fb"
 RACP = "00002a52-0000-1000-8000-00805f9b34fb"
@@ -184,4 +184,6 @@ async def run(link: Link[MonitorSettings], peer: BlePeer) -> None:
 
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "glucose", "Glucose meter (Bluetooth Glucose profile)", "ble", MonitorSettings, run,
-    gives=("glucose", "battery", "battery_low"), start_s=30.0, tested=(Tested.VECTORS,))
+    gives=("glucose", "battery", "battery_low"),
+    marks=(Mark(service="00001808-0000-1000-8000-00805f9b34fb"),),
+    start_s=30.0, tested=(Tested.VECTORS,))

@@ -4,7 +4,7 @@ from drivers.devices.gatt_values import HEART_RATE_MEASUREMENT, decode_heart_rat
 from drivers.devices.measured import Measured, quantity
 from drivers.devices.monitor import MonitorSettings, runs
 from gateway.model.reading import Binary, BinaryKind, QuantityKind
-from gateway.spi import BlePeer, Driver, Tested
+from gateway.spi import BlePeer, Driver, Mark, Tested
 
 
 def measure(data: bytes) -> Measured:
@@ -16,5 +16,7 @@ def measure(data: bytes) -> Measured:
 
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "heart-rate", "Heart rate belt (Bluetooth Heart Rate profile)", "ble", MonitorSettings,
-    runs({HEART_RATE_MEASUREMENT: measure}), gives=("heart_rate", "worn", "battery"), start_s=30.0, silence_s=60.0,
+    runs({HEART_RATE_MEASUREMENT: measure}), gives=("heart_rate", "worn", "battery"),
+    marks=(Mark(service="0000180d-0000-1000-8000-00805f9b34fb"),),
+    start_s=30.0, silence_s=60.0,
     tested=(Tested.VECTORS,))

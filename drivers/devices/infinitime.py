@@ -8,7 +8,7 @@ from drivers.devices.gatt_values import HEART_RATE_MEASUREMENT, DecodeError, dec
 from drivers.devices.measured import Measured, quantity
 from drivers.devices.monitor import MonitorSettings, runs
 from gateway.model.reading import QuantityKind
-from gateway.spi import BlePeer, Driver, Tested
+from gateway.spi import BlePeer, Driver, Mark, Tested
 
 STEP_COUNT = "00030001-78fc-48fe-8e23-433b3a1942d0"
 
@@ -33,4 +33,6 @@ def measure_heart_rate(data: bytes) -> Measured:
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "infinitime", "InfiniTime watch (PineTime)", "ble", MonitorSettings,
     runs({HEART_RATE_MEASUREMENT: measure_heart_rate, STEP_COUNT: measure_steps}),
-    gives=("heart_rate", "steps", "battery"), start_s=30.0, tested=(Tested.VECTORS,))
+    gives=("heart_rate", "steps", "battery"),
+    marks=(Mark(name="InfiniTime"),),
+    start_s=30.0, tested=(Tested.VECTORS,))

@@ -13,7 +13,7 @@ from drivers.devices.measured import Measured, quantity
 from drivers.devices.medfloat import Number
 from drivers.devices.monitor import MonitorSettings, runs
 from gateway.model.reading import Quantity, QuantityKind
-from gateway.spi import BlePeer, Driver, Tested
+from gateway.spi import BlePeer, Driver, Mark, Tested
 
 SPOT_CHECK = "00002a5e-0000-1000-8000-00805f9b34fb"
 CONTINUOUS = "00002a5f-0000-1000-8000-00805f9b34fb"
@@ -84,4 +84,6 @@ def measure_continuous(data: bytes) -> Measured:
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "oximeter", "Pulse oximeter (Bluetooth Pulse Oximeter profile)", "ble", MonitorSettings,
     runs({SPOT_CHECK: measure_spot_check, CONTINUOUS: measure_continuous}),
-    gives=("oxygen_saturation", "heart_rate", "battery"), start_s=30.0, tested=(Tested.VECTORS,))
+    gives=("oxygen_saturation", "heart_rate", "battery"),
+    marks=(Mark(service="00001822-0000-1000-8000-00805f9b34fb"),),
+    start_s=30.0, tested=(Tested.VECTORS,))

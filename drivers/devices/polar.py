@@ -25,7 +25,7 @@ from drivers.devices.measured import quantity
 from drivers.devices.pmd import Op, Setting, Status
 from gateway.model.finding import FallSource
 from gateway.model.reading import Accel, Binary, BinaryKind, Quantity, QuantityKind
-from gateway.spi import Addressed, BlePeer, DeviceRejected, Driver, Link, LinkError, Notification, Tested
+from gateway.spi import Addressed, BlePeer, DeviceRejected, Driver, Link, LinkError, Mark, Notification, Tested
 
 log = logging.getLogger(__name__)
 
@@ -227,6 +227,7 @@ DRIVER = Driver(
     settings=PolarSettings,
     run=run,
     gives=("accel", "heart_rate", "battery", BinaryKind.WORN.value, BinaryKind.CHARGING.value),
+    marks=(Mark(name="Polar Sense "), Mark(name="Polar OH1 "),),
     falls=FallSource.WRIST,
     start_s=20.0,
     silence_s=15.0,  # heart rate comes every second, a frame of acceleration at least every two

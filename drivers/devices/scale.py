@@ -12,7 +12,7 @@ from drivers.devices.measured import Measured, quantity
 from drivers.devices.medfloat import Number, Special
 from drivers.devices.monitor import MonitorSettings, runs
 from gateway.model.reading import QuantityKind
-from gateway.spi import BlePeer, Driver, Tested
+from gateway.spi import BlePeer, Driver, Mark, Tested
 
 MEASUREMENT = "00002a9d-0000-1000-8000-00805f9b34fb"
 
@@ -52,4 +52,6 @@ def measure(data: bytes) -> Measured:
 
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "scale", "Scale (Bluetooth Weight Scale profile)", "ble", MonitorSettings,
-    runs({MEASUREMENT: measure}), gives=("body_weight", "battery"), start_s=30.0, tested=(Tested.VECTORS,))
+    runs({MEASUREMENT: measure}), gives=("body_weight", "battery"),
+    marks=(Mark(service="0000181d-0000-1000-8000-00805f9b34fb"),),
+    start_s=30.0, tested=(Tested.VECTORS,))

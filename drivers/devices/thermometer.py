@@ -12,7 +12,7 @@ from drivers.devices.measured import Measured, quantity
 from drivers.devices.medfloat import Number, Special
 from drivers.devices.monitor import MonitorSettings, runs
 from gateway.model.reading import QuantityKind
-from gateway.spi import BlePeer, Driver, Tested
+from gateway.spi import BlePeer, Driver, Mark, Tested
 
 MEASUREMENT = "00002a1c-0000-1000-8000-00805f9b34fb"
 
@@ -49,4 +49,6 @@ def measure(data: bytes) -> Measured:
 
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "thermometer", "Clinical thermometer (Bluetooth Health Thermometer profile)", "ble", MonitorSettings,
-    runs({MEASUREMENT: measure}), gives=("body_temperature", "battery"), start_s=30.0, tested=(Tested.VECTORS,))
+    runs({MEASUREMENT: measure}), gives=("body_temperature", "battery"),
+    marks=(Mark(service="00001809-0000-1000-8000-00805f9b34fb"),),
+    start_s=30.0, tested=(Tested.VECTORS,))

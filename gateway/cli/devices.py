@@ -95,7 +95,7 @@ class Adding:
             if not found:
                 self._nothing(buses, deaf)
             chosen = self._chosen(found, pick)
-            driver = driver or chosen["driver"] or self._driver(chosen["bus"])
+            driver = driver or chosen["driver"] or self._driver(chosen)
             taken = self._taken(before)
             wish = addition.free_name(chosen.get("name") or driver, taken)
             name = name or (typer.prompt("Name", default=wish) if self._ask else wish)
@@ -144,7 +144,7 @@ class Adding:
                 deaf.append({"bus": name, "reason": refused.reason, "cure": refused.cure})
                 continue
             found += [{"bus": name} | device for device in seen]
-        found.sort(key=lambda device: (device["driver"] is None, -(device.get("rssi_dbm") or -999)))
+        found.sort(key=lambda device: (kind(device) == "unknown", -(device.get("rssi_dbm") or -999)))
         return [{"number": number} | device for number, device in enumerate(found, 1)], deaf
 
     def _show(self, found: list[dict[str, Any]], deaf: list[dict[str, str]]) -> None:
@@ -161,7 +161,7 @@ class Adding:
             about = screen.facts(device, but=known)
             if device["configured"]:
                 about = f"already configured as {device['configured']}"
-            driver, style = device["driver"] or "unknown", "dim" if device["configured"] else None
+            driver, style = kind(device), "dim" if device["configured"] else None
             table.add_row(str(device["number"]), device["bus"], device.get("name") or "-", driver,
                           screen.facts(device["settings"]), about, style=style)
         out.print(table)
@@ -180,7 +180,7 @@ class Adding:
         """The device that --pick means, the only one there is, or the one that the technician names."""
         fresh = [device for device in found if not device["configured"]]
         if pick is None and not self._ask:
-            likely = [device for device in fresh if device["driver"]] or fresh
+            likely = [device for device in fresh if kind(device) != "unknown"] or fresh
             if len(likely) == 1:
                 return likely[0]
             self._fail(f"{len(likely)} new devices were found", "name one with --pick")
@@ -194,10 +194,10 @@ class Adding:
             self._fail(f"{pick!r} {told}", "give a number or an address out of the table")
         return meant[0]
 
-    def _driver(self, bus: str) -> str:
-        """Ask for the driver of a device that the bus does not know."""
+    def _driver(self, chosen: dict[str, Any]) -> str:
+        """Ask for the driver of a device that the bus does not know, or takes for one of a few."""
         drivers, _ = self._catalogue()
-        choices = sorted(name for name, (on, _) in drivers.items() if on == bus)
+        choices = chosen.get("drivers") or sorted(name for name, (on, _) in drivers.items() if on == chosen["bus"])
         if not self._ask:
             self._fail("the bus cannot tell what this device is", f"give --driver, one of {', '.join(choices)}")
         return str(typer.prompt(f"Driver, one of {', '.join(choices)}"))
@@ -241,6 +241,11 @@ class Adding:
             addition.write(self._path, text)
         except OSError as error:
             self._fail(f"{self._path} cannot be written ({error.strerror})", "use sudo; nothing was changed")
+
+
+def kind(device: dict[str, Any]) -> str:
+    """The driver of a found device in words: one, a choice of a few, or unknown."""
+    return device["driver"] or " or ".join(device.get("drivers", ())) or "unknown"
 
 
 def _marks(device: dict[str, Any]) -> set[str]:

@@ -90,4 +90,5 @@ class Fleet:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:  # most buses keep nothing; one that does tells it in its own words
             log.warning("no folder for the bus %s: %s: check the disk that holds state_dir", bus, error)
-        return BusContext(folder, self._means.clock.mono_s)
+        drivers = self._registry.drivers
+        return BusContext(folder, self._means.clock.mono_s, lambda: [d for d in drivers.values() if d.bus == bus])

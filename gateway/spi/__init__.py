@@ -8,7 +8,7 @@ Version 1. A change that breaks a driver raises SPI_VERSION.
 """
 
 from gateway.model.light import LightPattern
-from gateway.spi.advert import Addressed, Advertisement, Advertiser, AdvertPort, MacAddress, Notes
+from gateway.spi.advert import Addressed, Advertisement, Advertiser, AdvertPort, MacAddress, Mark, Notes
 from gateway.spi.bus import Bus, BusContext, BusKind
 from gateway.spi.driver import Driver, Link, Tested
 from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
@@ -49,6 +49,7 @@ __all__ = [
     "LinkError",
     "LinkLost",
     "MacAddress",
+    "Mark",
     "ModbusPort",
     "Notes",
     "Notification",

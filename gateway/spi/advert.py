@@ -33,6 +33,20 @@ class Advertisement(msgspec.Struct, frozen=True):
     name: str | None = None
     service_data: dict[str, bytes] = {}
     manufacturer_data: dict[int, bytes] = {}
+    services: tuple[str, ...] = ()
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """By what a driver's devices are recognised in the air; whatever is given must be there.
+
+    `name`: what the advertised name begins with; `service`: a UUID in the list of services; `service_data`: one that
+    data are advertised for; `company`: whose manufacturer data there are. UUIDs and companies as in Advertisement.
+    """
+
+    name: str = ""
+    service: str = ""
+    service_data: str = ""
+    company: int | None = None
 
 
 class Notes(Protocol):

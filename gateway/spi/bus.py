@@ -1,12 +1,14 @@
 """Bus: one transport of this machine. Registered by the entry point group `gateway.buses`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+
+from gateway.spi.driver import AnyDriver
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -33,10 +35,14 @@ class Bus(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BusContext:
-    """What a bus gets from the runtime: a folder of its own that survives restarts, and the monotonic clock."""
+    """What a bus gets from the runtime: a folder of its own that survives restarts, and the monotonic clock.
+
+    `drivers`: the installed drivers for this bus, by which it may recognise what it discovers.
+    """
 
     state_dir: Path
     mono_s: Callable[[], float]
+    drivers: Callable[[], Sequence[AnyDriver]] = tuple
 
 
 @dataclass(frozen=True, slots=True)

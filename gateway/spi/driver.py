@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.model.finding import FallSource
 from gateway.model.reading import Measurement
+from gateway.spi.advert import Mark
 from gateway.spi.orders import Order
 
 S_co = TypeVar("S_co", bound=msgspec.Struct, covariant=True)
@@ -58,6 +59,8 @@ class Driver(Generic[S, P]):
     growing pause. `start_s`: ready() is due so long after the port opened. `silence_s`: the longest time without a
     sign of life before the device counts as silent; None for one that only speaks when something happens and
     has no heartbeat of its own. `gives`: the measurements it makes, for people; `takes`: the orders it follows.
+    `marks`: any one
+    of them recognises a Bluetooth device that is not configured yet.
     `falls`: by what the device watches over falls: WRIST where it gives a wearer's acceleration, WEARABLE where it
     flags falls itself, RADAR; None where it does not, so that nobody counts on it. `tested`: how, and nothing more.
 
@@ -72,6 +75,7 @@ class Driver(Generic[S, P]):
     run: Callable[[Link[S], P], Awaitable[None]]
     gives: tuple[str, ...]
     takes: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
     falls: FallSource | None = None
     start_s: float = 10.0
     silence_s: float | None = None

@@ -5,12 +5,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.spi import BusUnavailable
+from gateway.spi import Advertisement, BusUnavailable
 
 MAX_KEPT = 512  # a neighbourhood of phones changes its random addresses every quarter of an hour
 FRESH_S = 10.0  # active scanning hears an advertiser about every 0.6 s; one not heard so long is gone
-
-_KNOWN_NAMES = (("Polar Sense ", "polar"), ("Polar OH1 ", "polar"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +24,7 @@ class Sighting:
     mono_s: float
     handle: Any
     connected: bool = False
-
-
-def driver_for(name: str | None) -> str | None:
-    """Name the driver that knows devices of this advertised name."""
-    return next((driver for start, driver in _KNOWN_NAMES if name and name.startswith(start)), None)
+    advertisement: Advertisement | None = None
 
 
 class Sightings:

@@ -113,7 +113,7 @@ async def l2(run: bool = True) -> AsyncIterator[Radio]:
         with environment(VARIABLE, bus_address):
             air = Air()
             async with verity(air, Wearer()) as bracelet, fake_bluez(await central(air), bus_address) as bluez:
-                bus = BleBus("hci0", "bluez", time.monotonic)
+                bus = BleBus("hci0", "bluez", time.monotonic, drivers=lambda: [DRIVER])
                 if run:
                     async with running(bus):
                         yield Radio(bus, bracelet, bluez, bus_address)
@@ -129,7 +129,7 @@ async def l1() -> AsyncIterator[Radio]:
     air = Air()
     async with verity(air, Wearer()) as bracelet, hci_server(air) as port:
         with environment(backend.VARIABLE, f"tcp-client:127.0.0.1:{port}"), environment(VARIABLE, "unix:path=/nowhere"):
-            async with running(BleBus("hci0", "bumble", time.monotonic)) as bus:
+            async with running(BleBus("hci0", "bumble", time.monotonic, drivers=lambda: [DRIVER])) as bus:
                 yield Radio(bus, bracelet, None)
             await backend.close()
     await ended(before)

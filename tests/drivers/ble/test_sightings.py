@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from drivers.bus.ble.sightings import FRESH_S, MAX_KEPT, Sighting, Sightings, driver_for
+from drivers.bus.ble.sightings import FRESH_S, MAX_KEPT, Sighting, Sightings
 from gateway.spi import BusUnavailable
 
 WRIST = "A0:9E:1A:C0:FF:EE"
@@ -88,10 +88,3 @@ async def test_the_strongest_comes_first() -> None:
     for address, rssi_dbm in (("far", -90), ("near", -40), ("middle", -70)):
         sightings.add(seen(address, rssi_dbm=rssi_dbm))
     assert [sighting.address for sighting in sightings.since(0.0)] == ["near", "middle", "far"]
-
-
-@pytest.mark.parametrize(("name", "driver"), [
-    ("Polar Sense 1AC0FFEE", "polar"), ("Polar OH1 12345678", "polar"), ("Polar", None), ("LE-Kettle", None),
-    (None, None)])
-def test_a_name_tells_the_driver(name: str | None, driver: str | None) -> None:
-    assert driver_for(name) == driver

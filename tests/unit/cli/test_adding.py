@@ -81,6 +81,15 @@ def test_a_device_that_the_bus_does_not_know_needs_a_driver(shell: Shell):
     assert tomllib.loads(shell.config.read_text())["devices"]["x"]["driver"] == "polar"
 
 
+def test_a_device_of_two_kinds_is_shown_as_either_and_the_technician_chooses(shell: Shell, air: dict[str, Any]):
+    tag = {"name": "", "driver": None, "drivers": ["blueup-fall", "blueup-sos"], "rssi_dbm": -95,
+           "settings": {"address": "C0:00:00:00:00:07"}}
+    air["ble"] = [[STRANGER, OLD_BAND, tag]]
+    told = shell(*ADD, "--bus", "ble", "--yes", code=1)
+    assert "blueup-fall or blueup-sos" in told.stdout
+    assert "give --driver, one of blueup-fall, blueup-sos" in told.stderr
+
+
 @pytest.mark.parametrize(("name", "words"), [("bracelet", "there is a device 'bracelet' already"),
                                              ("Kitchen Smoke", "devices.Kitchen Smoke")])
 def test_a_name_that_is_taken_or_not_allowed_writes_nothing(shell: Shell, name: str, words: str):
