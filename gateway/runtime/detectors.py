@@ -112,8 +112,10 @@ class Detectors:
             outcome.findings += found
 
     def _tick_falls(self, now: Stamp, outcome: Outcome) -> None:
+        if self._forest is None:
+            return
         for device, state in self._falls.items():
-            self._falls[device], found = falls.tick(state, device, now)
+            self._falls[device], found = falls.tick(state, device, now, self._forest)
             outcome.findings += found
 
     def _look_evidence(self, reading: Reading, outcome: Outcome) -> None:

@@ -11,7 +11,9 @@ Rules
  4. Lost samples are nothing: the window is filled linearly across them, and a candidate never touches them; a window
     that lacks more than LOST_SHARE of either side of the impact is not scored. A hole longer than grid.HOLE_S, a step
     back or another rate begins a new session. Whoever was awaited under rule 3 then, or has sent nothing for SILENT_S,
-    was not seen to recover: the fall is told.
+    was not seen to recover: the fall is told. So is a candidate whose window is cut by that, from ALONE_S after the
+    impact on, if the forest gives it `high` with the newest sample taken for all that lacks: the radio is lost easiest
+    under somebody who lies on it.
  5. After a fall that was told nobody else is awaited, and no second one is told whose impact lies within PAUSE_S after
     that of one told at once, within WAIT_S after that of one told for want of recovery, or within PAUSE_S of samples
     after a silence.
@@ -22,6 +24,7 @@ they come.
 """
 
 import math
+from collections.abc import Iterator
 from enum import IntEnum
 
 import msgspec
@@ -77,7 +80,7 @@ class State(msgspec.Struct, frozen=True):
 
     `recent`: the newest grid samples, of which the last has the number grid.done - 1. `looked`: the number of the next
     sample to be taken for a candidate. `quiet_until`: no candidate before this number. `heard`: when `newest`, the
-    newest block, arrived.
+    newest block, arrived; None once the silence after it has been judged.
     """
 
     grid: Grid = Grid()
@@ -95,7 +98,7 @@ def step(state: State, device: str, at: Stamp, block: Accel, forest: Forest) -> 
         return state, ()
     left: tuple[Finding, ...] = ()
     if not follows(state.grid, block):
-        left = _given_up(state, device, at)
+        left = _given_up(state, device, at, forest)
         state = State(begin(block), looked=round(FIRST_S * RATE_HZ))
     grid, fresh = laid(state.grid, block)
     recent = np.concatenate([state.recent, fresh]) if len(fresh) else state.recent
@@ -104,14 +107,13 @@ def step(state: State, device: str, at: Stamp, block: Accel, forest: Forest) -> 
     return msgspec.structs.replace(state, recent=state.recent[-_KEEP:]), left + found
 
 
-def tick(state: State, device: str, now: Stamp) -> tuple[State, tuple[Finding, ...]]:
-    """Let time pass: whoever is awaited and has fallen silent was not seen to recover (rule 4)."""
-    if not state.awaited or state.heard is None:
+def tick(state: State, device: str, now: Stamp, forest: Forest) -> tuple[State, tuple[Finding, ...]]:
+    """Let time pass: whoever has fallen silent was not seen to recover (rule 4)."""
+    if state.heard is None or (state.heard.boot_id == now.boot_id and now.mono_s - state.heard.mono_s < SILENT_S):
         return state, ()
-    if state.heard.boot_id == now.boot_id and now.mono_s - state.heard.mono_s < SILENT_S:
-        return state, ()
-    found = _given_up(state, device, now)
-    return msgspec.structs.replace(state, awaited=(), quiet_until=state.grid.done + PAUSE_S * RATE_HZ), found
+    found = _given_up(state, device, now, forest)
+    quiet_until = state.grid.done + PAUSE_S * RATE_HZ if found else state.quiet_until
+    return msgspec.structs.replace(state, awaited=(), quiet_until=quiet_until, heard=None), found
 
 
 def _judged(state: State, device: str, at: Stamp, forest: Forest) -> tuple[State, tuple[Finding, ...]]:
@@ -131,8 +133,7 @@ def _judged(state: State, device: str, at: Stamp, forest: Forest) -> tuple[State
             continue
         if (window := window_around(state.recent, number - oldest)) is None:
             continue
-        vector = features.of(window)
-        one = Awaited(number, forest.score(vector), vector, features.before(window))
+        one = _scored(number, window, forest)
         if one.score >= forest.high:
             findings.append(_finding(one, state.grid, device, at, forest.high))
             awaited, quiet_until = [], number + PAUSE_S * RATE_HZ
@@ -141,6 +142,11 @@ def _judged(state: State, device: str, at: Stamp, forest: Forest) -> tuple[State
     looked = max(state.looked, decided)
     after = msgspec.structs.replace(state, looked=looked, quiet_until=quiet_until, awaited=tuple(awaited))
     return after, tuple(findings)
+
+
+def _scored(number: int, window: Samples, forest: Forest) -> Awaited:
+    vector = features.of(window)
+    return Awaited(number, forest.score(vector), vector, features.before(window))
 
 
 def candidates(recent: Samples, first: int, end: int) -> list[int]:
@@ -210,13 +216,24 @@ def _is_busy(second: Samples) -> bool:
     return float(((there - there.mean(axis=0)) ** 2).sum(axis=1).mean()) >= BUSY_G**2
 
 
-def _given_up(state: State, device: str, at: Stamp) -> tuple[Finding, ...]:
-    """Rule 4: the surest of those awaited."""
-    if not state.awaited or state.heard is None:
+def _given_up(state: State, device: str, at: Stamp, forest: Forest) -> tuple[Finding, ...]:
+    """Rule 4: the surest of those awaited, and of those whose window is cut."""
+    if state.heard is None:
         return ()
     silent_s = at.mono_s - state.heard.mono_s if at.boot_id == state.heard.boot_id else 0.0
-    surest = max(state.awaited, key=lambda one: one.score)
-    return (_finding(surest, state.grid, device, at, math.inf, silent_s),)
+    surest = max((*state.awaited, *_cut(state, forest)), key=lambda one: one.score, default=None)
+    return () if surest is None else (_finding(surest, state.grid, device, at, math.inf, silent_s),)
+
+
+def _cut(state: State, forest: Forest) -> Iterator[Awaited]:
+    """Rule 4: the falls among the candidates whose window the samples do not reach."""
+    recent, oldest = state.recent, state.grid.done - len(state.recent)
+    there = np.flatnonzero(~np.isnan(recent[:, 0]))
+    for here in candidates(recent, max(state.looked, state.quiet_until) - oldest, len(recent) - _ALONE):
+        rest = np.repeat(recent[there[-1:]], features.AFTER, axis=0)
+        window = window_around(np.concatenate([recent[: there[-1] + 1], rest]), here)
+        if window is not None and (one := _scored(oldest + here, window, forest)).score >= forest.high:
+            yield one
 
 
 def _finding(one: Awaited, grid: Grid, device: str, at: Stamp, high: float, silent_s: float = 0.0) -> Finding:

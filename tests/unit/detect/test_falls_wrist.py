@@ -231,11 +231,15 @@ def gone(after_s: float) -> list[Accel]:
     return list(standing().knock(SOFT).rest(after_s, LYING).blocks())
 
 
-@pytest.mark.parametrize("again", [
+AGAIN: list[Callable[[int], Accel]] = [
     lambda end: Accel(50, 16, end + round(HOLE_S * 50) + 1, bytes(6)),
     lambda end: Accel(50, 16, 0, bytes(6)),
     lambda end: Accel(52, 16, end, bytes(6)),
-], ids=["a long hole", "a step back", "another rate"])
+]
+AGAIN_IDS = ["a long hole", "a step back", "another rate"]
+
+
+@pytest.mark.parametrize("again", AGAIN, ids=AGAIN_IDS)
 def test_who_is_awaited_when_a_new_session_begins_has_fallen(again: Callable[[int], Accel]) -> None:
     blocks = gone(8)
     state, told = shown(blocks)
@@ -254,41 +258,81 @@ def test_who_has_recovered_or_was_never_awaited_is_not_told_by_a_new_session() -
         assert (told, falls.step(state, "bracelet", at(99), Accel(50, 16, 0, bytes(6)), saying())[1]) == ([], ())
 
 
-def test_a_blow_at_the_end_of_one_session_is_none_of_the_next() -> None:
-    (*first, last) = standing().knock(HARD).rest(1, LYING).blocks()
-    shift = last.first_index + 400
-    later = [msgspec.structs.replace(block, first_index=block.first_index + shift)
-             for block in Wrist(50).rest(9, LYING).blocks()]
-    assert shown([*first, last, *later])[1] == []
+def cut(after_s: float, peak_g: float = HARD) -> tuple[falls.State, int]:
+    """What is known when the samples end so long after an impact, and the number of the next one."""
+    blocks = list(standing().knock(peak_g).rest(after_s, LYING).blocks())
+    state, told = shown(blocks)
+    assert told == []
+    return state, blocks[-1].first_index + blocks[-1].n
+
+
+@pytest.mark.parametrize(("after_s", "peak_g", "falls_told"), [
+    (0.6, HARD, 0), (1.2, HARD, 1), (2.6, HARD, 1), (2.6, SOFT, 0), (2.6, LIGHT, 0),
+])
+@pytest.mark.parametrize("again", AGAIN, ids=AGAIN_IDS)
+def test_a_hard_impact_from_a_second_after_which_a_new_session_begins_is_a_fall(
+    again: Callable[[int], Accel], after_s: float, peak_g: float, falls_told: int
+) -> None:
+    state, end = cut(after_s, peak_g)
+    state, found = falls.step(state, "bracelet", at(40), again(end), saying())
+    assert [one.evidence["stage"] for one in found] == [Stage.NO_RECOVERY] * falls_told
+    later = (msgspec.structs.replace(block, first_index=block.first_index + end + 800)
+             for block in Wrist(50).rest(40, LYING).blocks())
+    for block in later:
+        state, found = falls.step(state, "bracelet", at(41), block, saying())
+        assert found == (), "it is none of the next session"
+
+
+def test_a_hard_impact_and_then_silence_is_a_fall_told_once_though_the_samples_come_late() -> None:
+    state, end = cut(1.5)
+    assert state.heard is not None
+    now = at(state.heard.mono_s + SILENT_S)
+    state, (finding,) = falls.tick(state, "bracelet", now, saying())
+    assert finding.evidence["impact_ago_s"] == pytest.approx(1.6 + SILENT_S, abs=0.1)
+    assert falls.tick(state, "bracelet", at(now.mono_s + 60), saying())[1] == ()
+    for block in Wrist(50).rest(5, LYING).blocks():
+        late = msgspec.structs.replace(block, first_index=block.first_index + end)
+        state, found = falls.step(state, "bracelet", now, late, saying())
+        assert found == ()
+
+
+def test_an_impact_that_silence_left_undecided_is_judged_when_its_samples_come_after_all() -> None:
+    state, end = cut(0.4)
+    state, found = falls.tick(state, "bracelet", at(99), saying())
+    for block in Wrist(50).rest(5, LYING).blocks():
+        late = msgspec.structs.replace(block, first_index=block.first_index + end)
+        state, more = falls.step(state, "bracelet", at(100), late, saying())
+        found += more
+    assert [one.evidence["stage"] for one in found] == [Stage.IMPACT]
 
 
 def test_who_is_awaited_and_falls_silent_for_five_seconds_has_fallen_and_is_told_once() -> None:
     state, _ = shown(gone(8))
     heard = state.heard
     assert heard is not None
-    assert falls.tick(state, "bracelet", at(heard.mono_s + SILENT_S - 0.1)) == (state, ())
+    assert falls.tick(state, "bracelet", at(heard.mono_s + SILENT_S - 0.1), saying()) == (state, ())
     now = at(heard.mono_s + SILENT_S)
-    state, (finding,) = falls.tick(state, "bracelet", now)
+    state, (finding,) = falls.tick(state, "bracelet", now, saying())
     assert (finding.at, finding.evidence["stage"]) == (now, Stage.NO_RECOVERY)
     assert finding.evidence["impact_ago_s"] == pytest.approx(8.1 + SILENT_S, abs=0.1)
-    assert falls.tick(state, "bracelet", at(now.mono_s + 60))[1] == ()
+    assert falls.tick(state, "bracelet", at(now.mono_s + 60), saying())[1] == ()
 
 
 def test_a_silence_that_lasted_through_a_new_boot_is_no_recovery_either() -> None:
     state, _ = shown(gone(8))
-    assert len(falls.tick(state, "bracelet", at(1.0, "boot-2"))[1]) == 1
+    assert len(falls.tick(state, "bracelet", at(1.0, "boot-2"), saying())[1]) == 1
 
 
 def test_of_several_awaited_the_surest_is_told() -> None:
     state, _ = shown(standing().knock(SOFT).rest(4, LYING).knock(SOFT + 0.2).rest(4, LYING).blocks())
-    _, (finding,) = falls.tick(state, "bracelet", at(99))
+    _, (finding,) = falls.tick(state, "bracelet", at(99), saying())
     assert finding.score == pytest.approx(0.7, abs=0.01)
 
 
 def test_silence_without_anybody_awaited_is_nothing() -> None:
     rested, fallen = standing(), standing().knock(HARD).rest(6, LYING)
     for state in (falls.State(), shown(rested.blocks())[0], shown(fallen.blocks())[0]):
-        assert falls.tick(state, "bracelet", at(9999)) == (state, ())
+        assert falls.tick(state, "bracelet", at(9999), saying())[1] == ()
 
 
 # -- 5: the pause ----------------------------------------------------------------------------------------------------
@@ -307,7 +351,7 @@ def test_one_fall_in_ten_seconds_and_one_in_the_twenty_of_who_was_awaited(
 def test_a_fall_told_of_silence_brings_a_pause_to_what_follows_it() -> None:
     blocks = gone(8)
     state, _ = shown(blocks)
-    state, _ = falls.tick(state, "bracelet", at(99))
+    state, _ = falls.tick(state, "bracelet", at(99), saying())
     end = blocks[-1].first_index + 10
     told_s = []
     for block in standing(1.5).knock(HARD).rest(8.8, LYING).knock(HARD).rest(4, LYING).blocks():
