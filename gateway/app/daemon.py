@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway import __version__
-from gateway.app.settings import cut, fall_watchers, modems, places, routine, rules, without_modem, zone
+from gateway.app.settings import (
+    cut,
+    fall_watchers,
+    modems,
+    places,
+    routine,
+    rules,
+    without_modem,
+    without_power,
+    zone,
+)
 from gateway.config import Config
 from gateway.detect.falls import BadModel, Forest
 from gateway.model.device import COVERED
@@ -51,7 +61,7 @@ class Daemon:
 
     def __init__(self, config: Config, problems: list[str], registry: Registry, store: Store, voice: Voice) -> None:
         self.config, self.registry, self.store, self.voice = config, registry, store, voice
-        self.problems = [*problems, *without_modem(config, registry)]
+        self.problems = [*problems, *without_modem(config, registry), *without_power(config, registry)]
         self.clock = Clock.of_this_boot()
         self.chronicle = Chronicle(store, self.clock)
         self.started_mono_s = self.clock.mono_s()

@@ -10,6 +10,7 @@ import msgspec
 from gateway.alarm.rules import ROUTINE, Rules, Texting
 from gateway.config import Config, ConfigError, read, revisions, salvage
 from gateway.detect import inactivity, routines, watch
+from gateway.detect.appliances import Appliance
 from gateway.detect.cover import Watcher
 from gateway.detect.home import SignKind, room_class
 from gateway.detect.life_signs import Place
@@ -64,8 +65,16 @@ def _minute(clock: str) -> int:
 
 def places(config: Config) -> dict[str, Place]:
     """Where each device is and what it watches."""
-    return {name: Place(room_class(device.room), None if device.watches is None else SignKind(device.watches))
+    return {name: Place(room_class(device.room), None if device.watches is None else SignKind(device.watches),
+                        None if device.appliance is None else Appliance(device.appliance))
             for name, device in config.devices.items()}
+
+
+def without_power(config: Config, registry: Registry) -> list[str]:
+    """The problem of each appliance whose device measures no power."""
+    return [f"devices.{name}.appliance: the driver {device.driver} measures no power: leave it out, or use a plug"
+            for name, device in config.devices.items()
+            if device.appliance is not None and "power" not in registry.drivers[device.driver].gives]
 
 
 def zone(config: Config) -> ZoneInfo | None:

@@ -19,7 +19,7 @@ from gateway.config.schema import City, Config, Detect, Device, Gateway, Sms, St
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
 BusTypes = Mapping[str, type[msgspec.Struct]]
 
-OF_EVERY_DEVICE = ("driver", "room", "wearer", "watches")
+OF_EVERY_DEVICE = ("driver", "room", "wearer", "watches", "appliance")
 _SECTIONS = ("gateway", "city", "store", "voice", "detect", "sms", "bus", "devices")
 
 

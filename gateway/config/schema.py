@@ -20,6 +20,7 @@ TimeOfDay = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", ex
 Hours = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$",
                                     examples=["22:30-06:30"], description="two times of day")]
 Rule = Literal["not_up", "night_exit", "bathroom_overstay", "bed_exit", "appliances", "programme", "rhythm_drift"]
+Appliance = Literal["kettle", "stove", "iron", "microwave", "television"]
 Watches = Literal["door", "innerdoor", "chair", "appliance", "light", "water"]
 
 
@@ -121,6 +122,7 @@ class Device(Table, frozen=True, kw_only=True):
 
     `wearer`: whose it is, where several residents are to be told apart; empty: the home's resident's. `watches`: what
     its contact or presence stands for, where that is not a door to the outside (in a hall) or one within (elsewhere).
+    `appliance`: what draws the power that it measures.
     """
 
     name: Name
@@ -128,6 +130,7 @@ class Device(Table, frozen=True, kw_only=True):
     room: str = ""
     wearer: str = ""
     watches: Watches | None = None
+    appliance: Appliance | None = None
     settings: Any
 
 

@@ -6,11 +6,15 @@ level after a start, a battery report, smoke, and a heart rate, for the heart of
 """
 
 import math
+from collections.abc import Mapping
 
 import msgspec
+from msgspec.structs import replace
 
+from gateway.detect import appliances
+from gateway.detect.appliances import TRAITS, Appliance
 from gateway.detect.home import SignKind
-from gateway.model.reading import Accel, Binary, BinaryKind, Press, Reading
+from gateway.model.reading import Accel, Binary, BinaryKind, Press, Quantity, QuantityKind, Reading
 
 MOVED_G = 0.1
 """RMS distance from the block's mean that only a moved wrist gives: one that lies still stays below (falls.still_g)."""
@@ -35,42 +39,68 @@ class Given(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a device is: a class of rooms (home.ROOMS), and what the configuration says that it watches."""
+    """Where a device is: a class of rooms (home.ROOMS), and what the configuration says that it watches.
+
+    `appliance`: what draws the power that it measures.
+    """
 
     room: str = "other"
     watches: SignKind | None = None
+    appliance: Appliance | None = None
 
 
 class State(msgspec.Struct, frozen=True):
-    """The last level of each sensor: device -> kind -> level. `wrists`: when each bracelet was last heard."""
+    """The last level of each sensor: device -> kind -> level. `wrists`: when each bracelet was last heard.
+
+    `plugs`: the appliance behind each device that measures power.
+    """
 
     levels: dict[str, dict[BinaryKind, bool]] = {}
     wrists: dict[str, float] = {}
+    plugs: dict[str, appliances.State] = {}
 
 
-def step(state: State, reading: Reading, place: Place) -> tuple[State, Given | None]:
-    """Take one reading of any kind; return what is known now and the sign that it is, if any."""
+def step(state: State, reading: Reading, place: Place) -> tuple[State, tuple[Given, ...]]:
+    """Take one reading of any kind; return what is known now and the signs that it gives, in order."""
     match reading.value:
         case Press():
-            return state, Given(SignKind.BUTTON, True)
+            return state, (Given(SignKind.BUTTON, True),)
         case Binary(kind=kind, active=active) if kind in SIGNS:
             known = state.levels.get(reading.device, {})
             before = known.get(kind)
             if before == active:
-                return state, None
-            levels = state.levels | {reading.device: known | {kind: active}}
+                return state, ()
+            state = replace(state, levels=state.levels | {reading.device: known | {kind: active}})
             watched = _watched(kind, place)
-            if before is None and not (watched is SignKind.APPLIANCE and active):  # what is on may be left on
-                return State(levels, state.wrists), None
+            if before is None and watched is not SignKind.APPLIANCE:  # which may be left on, or off since a restart
+                return state, ()
             ended = watched is SignKind.MOTION and not active
-            return State(levels, state.wrists), None if ended else Given(watched, active)
+            return state, () if ended else (Given(watched, active),)
+        case Quantity(kind=QuantityKind.POWER, plausible=True, value=power_w) if place.appliance is not None:
+            plug, used = appliances.step(state.plugs.get(reading.device, appliances.State()), power_w,
+                                         reading.at.mono_s, TRAITS[place.appliance])
+            state = replace(state, plugs=state.plugs | {reading.device: plug})
+            return state, tuple(Given(SignKind.APPLIANCE, on) for on in used)
         case Accel() as block:
             heard_s = state.wrists.get(reading.device)
             if (heard_s is not None and 0 <= reading.at.mono_s - heard_s < WRIST_S) or not moved(block):
-                return state, None
-            return State(state.levels, state.wrists | {reading.device: reading.at.mono_s}), Given(SignKind.WRIST, True)
+                return state, ()
+            state = replace(state, wrists=state.wrists | {reading.device: reading.at.mono_s})
+            return state, (Given(SignKind.WRIST, True),)
         case _:
-            return state, None
+            return state, ()
+
+
+def tick(state: State, mono_s: float, places: Mapping[str, Place]) -> tuple[State, tuple[tuple[str, Given], ...]]:
+    """Let time pass; return what is known now, and each device whose appliance is out of use."""
+    ended: tuple[tuple[str, Given], ...] = ()
+    for device, plug in state.plugs.items():
+        appliance = places.get(device, Place()).appliance
+        after, used = (plug, ()) if appliance is None else appliances.tick(plug, mono_s, TRAITS[appliance])
+        if used:
+            state = replace(state, plugs=state.plugs | {device: after})
+            ended += tuple((device, Given(SignKind.APPLIANCE, on)) for on in used)
+    return state, ended
 
 
 def _watched(kind: BinaryKind, place: Place) -> SignKind:

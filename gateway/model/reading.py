@@ -54,6 +54,8 @@ class QuantityKind(StrEnum):
     GLUCOSE = "glucose"  # in blood
     WEIGHT = "body_weight"
     RESPIRATION = "respiration"
+    POWER = "power"  # active, of what is plugged in
+    ENERGY = "energy"  # drawn so far, by its plug's count
     SIGNAL = "signal"  # of a modem: 0 is -113 dBm or less, 100 is -51 dBm or more (3GPP TS 27.007, 8.5)
 
 
@@ -71,6 +73,8 @@ UNIT_OF: dict[QuantityKind, str] = {
     QuantityKind.GLUCOSE: "mmol/L",
     QuantityKind.WEIGHT: "kg",
     QuantityKind.RESPIRATION: "/min",
+    QuantityKind.POWER: "W",
+    QuantityKind.ENERGY: "kW.h",
     QuantityKind.SIGNAL: "%",
 }
 """UCUM unit of each quantity."""

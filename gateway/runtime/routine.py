@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.detect import inactivity, life_signs, noticing, watch
 from gateway.detect.home import GATEWAY, Away, Concern, Coverage, Input, Outage, Sign, SignKind, Tick
-from gateway.detect.life_signs import Place
+from gateway.detect.life_signs import Given, Place
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.event import EventType, Lane
 from gateway.model.finding import Finding
@@ -63,17 +63,15 @@ class Routine:
 
     def reading(self, reading: Reading, outcome: Outcome) -> None:
         """Take a reading of any kind."""
-        place = self._places().get(reading.device, Place())
-        self._signs, given = life_signs.step(self._signs, reading, place)
-        if given is None:
-            return
-        if given.kind not in _WORN and reading.device not in self._sensors:
-            self._sensors |= {reading.device}
-        at = self._moment(reading.at, outcome)
-        self._step(Sign(at.at_s, at.local_s, reading.device, given.kind, place.room, given.on), reading.at, outcome)
+        self._signs, given = life_signs.step(self._signs, reading, self._place(reading.device))
+        for one in given:
+            self._sign(reading.device, one, reading.at, outcome)
 
     def tick(self, now: Stamp, outcome: Outcome) -> None:
         """Let time pass."""
+        self._signs, ended = life_signs.tick(self._signs, now.mono_s, self._places())
+        for device, one in ended:
+            self._sign(device, one, now, outcome)
         at = self._moment(now, outcome)
         self._step(Tick(at.at_s, at.local_s), now, outcome)
 
@@ -147,6 +145,15 @@ class Routine:
             last = Sign(0.0, None, "", SignKind.BUTTON, "other", True)
             self.state, _ = watch.step(self.state, last, self._settings)
         return []
+
+    def _place(self, device: str) -> Place:
+        return self._places().get(device, Place())
+
+    def _sign(self, device: str, given: Given, stamp: Stamp, outcome: Outcome) -> None:
+        if given.kind not in _WORN and device not in self._sensors:
+            self._sensors |= {device}
+        at = self._moment(stamp, outcome)
+        self._step(Sign(at.at_s, at.local_s, device, given.kind, self._place(device).room, given.on), stamp, outcome)
 
     def _moment(self, stamp: Stamp, outcome: Outcome) -> Moment:
         at = self._line.moment(stamp)

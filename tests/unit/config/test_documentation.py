@@ -12,6 +12,7 @@ import pytest
 
 from gateway.app.settings import types
 from gateway.config import City, Detect, Gateway, Sms, Storage, Voice, advice, parse
+from gateway.config.load import OF_EVERY_DEVICE
 from gateway.runtime.registry import Registry
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +34,7 @@ def documented(text: str) -> dict[str, dict[str, Any]]:
     found |= {f"bus.{name}": table for name, table in raw["bus"].items()}
     for table in raw["devices"].values():
         found[f"driver {table['driver']}"] |= {
-            key: value for key, value in table.items() if key not in ("driver", "room", "wearer", "watches")}
+            key: value for key, value in table.items() if key not in OF_EVERY_DEVICE}
     return found
 
 

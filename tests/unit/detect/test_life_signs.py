@@ -5,6 +5,7 @@ import struct
 import pytest
 
 from gateway.detect import life_signs
+from gateway.detect.appliances import Appliance
 from gateway.detect.home import SignKind
 from gateway.detect.life_signs import Given, Place
 from gateway.model.reading import Accel, Binary, BinaryKind, Button, Measurement, Press, Quantity, QuantityKind, Reading
@@ -12,15 +13,16 @@ from tests.unit.detect.stamps import at
 
 
 def given(*values: Measurement, place: Place = Place(), every_s: float = 0.0) -> list[Given | None]:  # noqa: B008
+    """The sign of each value; none of them gives two."""
     state, told = life_signs.State(), []
     for number, value in enumerate(values):
-        state, sign = life_signs.step(state, Reading("d", at(number * every_s), value), place)
-        told.append(sign)
+        state, given_ = life_signs.step(state, Reading("d", at(number * every_s), value), place)
+        told.append(given_[0] if given_ else None)
     return told
 
 
 def signs(*values: Measurement) -> list[bool]:
-    return [sign is not None for sign in given(*values)]
+    return [bool(one) for one in given(*values)]
 
 
 def block(*samples_mg: tuple[int, int, int]) -> Accel:
@@ -79,7 +81,32 @@ def test_an_appliance_that_is_on_when_first_heard_may_have_been_left_on():
     place = Place("kitchen", SignKind.APPLIANCE)
     assert given(OPEN, OPEN, SHUT, place=place) == [Given(SignKind.APPLIANCE, True), None,
                                                     Given(SignKind.APPLIANCE, False)]
-    assert given(SHUT, place=place) == [None]
+
+
+def test_an_appliance_that_is_off_when_first_heard_is_on_no_longer_whatever_was_known_before_a_restart():
+    assert given(SHUT, SHUT, place=Place("kitchen", SignKind.APPLIANCE)) == [Given(SignKind.APPLIANCE, False), None]
+
+
+def power(*watts: float, appliance: Appliance | None = Appliance.KETTLE, plausible: bool = True) -> list[Given | None]:
+    values = [Quantity(QuantityKind.POWER, one, plausible=plausible) for one in watts]
+    return given(*values, place=Place("kitchen", appliance=appliance), every_s=20.0)
+
+
+def test_the_power_of_a_named_appliance_becomes_its_use_and_that_of_any_other_plug_none():
+    on, off = Given(SignKind.APPLIANCE, True), Given(SignKind.APPLIANCE, False)
+    assert power(0, 1800, 1800, 1800, 0, 0) == [off, None, None, on, None, off]
+    assert power(0, 1800, 1800, 1800, 0, 0, appliance=None) == [None] * 6
+    assert power(0, 1800, 1800, 1800, 0, 0, plausible=False) == [None] * 6
+
+
+def test_an_appliance_out_of_use_is_told_by_passing_time_alone():
+    place, state = Place("kitchen", appliance=Appliance.STOVE), life_signs.State()
+    for at_s, watts in ((0.0, 1500.0), (60.0, 0.0)):
+        state, _ = life_signs.step(state, Reading("d", at(at_s), Quantity(QuantityKind.POWER, watts)), place)
+    state, early = life_signs.tick(state, 239.0, {"d": place})
+    state, due = life_signs.tick(state, 240.0, {"d": place})
+    assert (early, due) == ((), (("d", Given(SignKind.APPLIANCE, False)),))
+    assert life_signs.tick(state, 999.0, {"d": place})[1] == ()
 
 
 def test_a_worn_bracelet_is_heard_once_a_minute():

@@ -6,15 +6,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from gateway.app.settings import places, routine, types, zone
+from gateway.app.settings import places, routine, types, without_power, zone
 from gateway.config import parse
 from gateway.detect import inactivity, routines, watch
+from gateway.detect.appliances import Appliance
 from gateway.detect.home import SignKind
 from gateway.detect.life_signs import Place
 from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.event import EventType
 from gateway.model.finding import FindingKind
-from gateway.model.reading import Binary, BinaryKind, Button, Measurement, Press, Reading
+from gateway.model.reading import Binary, BinaryKind, Button, Measurement, Press, Quantity, QuantityKind, Reading
 from gateway.model.time import ClockQuality, Stamp
 from gateway.runtime.outcome import Outcome
 from gateway.runtime.registry import Registry
@@ -42,8 +43,10 @@ room = "客厅"
 {more}
 """
 CAP_H = 2.0
-SETTINGS = watch.Settings(inactivity.Settings(cap_h=CAP_H), routines.Settings(left_on_min={"stove": 30.0}))
-PLACES = {"door": Place("hall"), "stove": Place("kitchen", SignKind.APPLIANCE)}
+SETTINGS = watch.Settings(inactivity.Settings(cap_h=CAP_H),
+                          routines.Settings(left_on_min={"stove": 30.0, "iron": 15.0}))
+PLACES = {"door": Place("hall"), "stove": Place("kitchen", SignKind.APPLIANCE),
+          "iron": Place("living", appliance=Appliance.IRON)}
 SHUT, OPEN = Binary(BinaryKind.CONTACT, active=False), Binary(BinaryKind.CONTACT, active=True)
 
 
@@ -152,6 +155,43 @@ def test_a_stove_that_is_on_is_an_alarm_and_what_can_wait_is_an_event() -> None:
     assert [(draft.subject, draft.data["kind"]) for draft in told] == [("home", "door_unopened")]
 
 
+def draws(watts: float) -> Quantity:
+    return Quantity(QuantityKind.POWER, watts)
+
+
+def test_an_iron_left_on_is_told_by_its_power_and_one_that_was_switched_off_is_not() -> None:
+    home = Home()
+    home.says("iron", draws(2000))
+    home.passes(3)
+    home.says("iron", draws(0))  # its thermostat
+    home.passes(3)
+    home.says("iron", draws(2000))
+    assert kinds(home.passes(10)) == ["left_on"]
+    home.says("iron", draws(0))
+    assert kinds(home.passes(60)) == []
+    home.says("iron", draws(2000))
+    home.passes(5)
+    home.says("iron", draws(0))
+    assert kinds(home.passes(60)) == []
+
+
+def test_an_iron_that_was_switched_off_while_the_gateway_was_down_is_on_no_longer() -> None:
+    home = Home()
+    home.says("iron", draws(2000))
+    home = home.restarted("b", down_s=60.0)
+    home.says("iron", draws(0))
+    assert kinds(home.passes(30)) == []
+
+
+def test_an_appliance_in_use_is_a_sign_of_life() -> None:
+    home = Home()
+    home.says("door", SHUT)
+    home.says("door", OPEN)
+    home.passes(30)
+    home.says("iron", draws(2000))
+    assert home.routine.told(home.stamp())["quiet_s"] == 0.0
+
+
 def test_a_sensor_that_is_lost_is_known_to_be_and_a_bracelet_out_for_a_walk_is_not() -> None:
     home = Home()
     home.says("door", SHUT)
@@ -217,3 +257,13 @@ def test_the_configuration_says_where_devices_are_what_they_watch_and_what_is_bo
     assert settings.rules.left_on_min == {"front": 20.0}
     assert zone(config) == ZoneInfo("Asia/Shanghai")
     assert places(parse(CONFIG.format(more=""), Path("anju.toml"), *types(Registry())))["front"].watches is None
+
+
+def test_what_draws_the_power_is_configured_and_a_device_that_measures_none_is_told() -> None:
+    registry = Registry()
+    meter = '[bus.modbus]\nport = "/dev/null"\n[devices.meter]\ndriver = "modbus-sensors"\nunit = 1\n' \
+        'registers.0 = { kind = "power" }\nappliance = "stove"'
+    config = parse(CONFIG.format(more='appliance = "kettle"\n' + meter), Path("anju.toml"), *types(registry))
+    assert [place.appliance for place in places(config).values()] == [Appliance.KETTLE, Appliance.STOVE]
+    assert without_power(config, registry) == ["devices.front.appliance: the driver ias-contact measures no power: "
+                                               "leave it out, or use a plug"]
