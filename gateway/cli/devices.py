@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from gateway.cli.ble import kind
 from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile, config_of
 
 if TYPE_CHECKING:
@@ -241,11 +242,6 @@ class Adding:
             addition.write(self._path, text)
         except OSError as error:
             self._fail(f"{self._path} cannot be written ({error.strerror})", "use sudo; nothing was changed")
-
-
-def kind(device: dict[str, Any]) -> str:
-    """The driver of a found device in words: one, a choice of a few, or unknown."""
-    return device["driver"] or " or ".join(device.get("drivers", ())) or "unknown"
 
 
 def _marks(device: dict[str, Any]) -> set[str]:

@@ -59,7 +59,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     """Every verb."""
     import typer
 
-    from gateway.cli import away, config, devices, falls, outbox, replay, routine, status, tail, test
+    from gateway.cli import away, ble, config, devices, falls, outbox, replay, routine, status, tail, test
     from gateway.cli import host as host_verb
     from gateway.cli import run as run_verb
     from gateway.cli.homes.replay import home
@@ -81,6 +81,7 @@ def commands(*, run: Run, host: Host, catalogue: Catalogue) -> "typer.Typer":
     app.command("status")(status.status)
     app.add_typer(away.away, name="away")
     app.add_typer(devices.commands(catalogue), name="devices")
+    app.add_typer(ble.ble, name="ble")
     app.add_typer(test.test, name="test")
     app.command("tail")(tail.tail)
     app.command("outbox")(outbox.outbox)
