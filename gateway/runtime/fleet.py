@@ -13,7 +13,7 @@ from gateway.runtime.kept import kept
 from gateway.runtime.registry import Registry
 from gateway.runtime.session import Means
 from gateway.runtime.supervisor import Supervisor
-from gateway.spi import BusContext, BusUnavailable, Order
+from gateway.spi import BusContext, BusUnavailable, Order, PairingBus
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +80,10 @@ class Fleet:
         if bus not in self.config.buses:
             raise BusUnavailable(f"no bus {bus!r} is configured", f"add [bus.{bus}] to the configuration")
         return await self._local.discover(bus, seconds)
+
+    def pairing(self, bus: str) -> PairingBus:
+        """A bus of this process that can pair. Raises BusUnavailable."""
+        return self._local.pairing(bus)
 
     def _bus_of(self, driver: str) -> str:
         return self._registry.drivers[driver].bus

@@ -11,7 +11,7 @@ from gateway.config.plan import plan
 from gateway.model.device import DeviceStatus
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.session import Means, Sessions
-from gateway.spi import Bus, BusContext, BusUnavailable, Order, SpiError
+from gateway.spi import Bus, BusContext, BusUnavailable, Order, PairingBus, SpiError
 from gateway.spi.bus import AnyBusKind
 from gateway.spi.driver import AnyDriver
 
@@ -111,6 +111,13 @@ class Supervisor:
     async def discover(self, bus: str, seconds: float) -> list[dict[str, Any]]:
         """Look for new devices on a bus. Raises SpiError, KeyError for a bus that is not running."""
         return await self._buses[bus].discover(seconds)
+
+    def pairing(self, bus: str) -> PairingBus:
+        """A running bus that can pair. Raises BusUnavailable."""
+        found: object = self._buses.get(bus)
+        if not isinstance(found, PairingBus):
+            raise BusUnavailable(f"the bus {bus!r} is not there, or pairs nobody", "look at `anju status`")
+        return found
 
     async def _keep(self, name: str, bus: Bus) -> None:
         """Run a bus; when it ends or fails, pause and run it again."""

@@ -9,7 +9,7 @@ Version 1. A change that breaks a driver raises SPI_VERSION.
 
 from gateway.model.light import LightPattern
 from gateway.spi.advert import Addressed, Advertisement, Advertiser, AdvertPort, MacAddress, Mark, Notes
-from gateway.spi.bus import Bus, BusContext, BusKind
+from gateway.spi.bus import Bus, BusContext, BusKind, PairingBus
 from gateway.spi.driver import Driver, Link, Tested
 from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
 from gateway.spi.orders import Light, Order, SendSms
@@ -54,6 +54,7 @@ __all__ = [
     "Notes",
     "Notification",
     "Order",
+    "PairingBus",
     "SendSms",
     "SerialPort",
     "SpiError",

@@ -1,10 +1,10 @@
 """Bus: one transport of this machine. Registered by the entry point group `gateway.buses`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -31,6 +31,21 @@ class Bus(Protocol):
 
     def health(self) -> dict[str, Any]:
         """Counters and state for `anju status`, JSON-able; `reason` and `cure` where the transport does not work."""
+
+
+@runtime_checkable
+class PairingBus(Protocol):
+    """What a bus offers besides where its devices are bonded with on a technician's word."""
+
+    def pair(self, address: str, seconds: float) -> AsyncGenerator[dict[str, Any], None]:
+        """Let this one device in within so many seconds; yield each step, {"state": ...}. Raises LinkError.
+
+        Steps: "open", at least every second; "pairing"; "passkey" and "number" ask the technician; "withdrawn", the
+        question is void; "paired" is the last one. Closing the iterator ends it all.
+        """
+
+    def answer_pairing(self, text: str) -> None:
+        """Answer what was asked last: a passkey of six digits, "yes" or "no". Raises LinkError."""
 
 
 @dataclass(frozen=True, slots=True)
