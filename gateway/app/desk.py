@@ -8,6 +8,7 @@ import msgspec
 
 from gateway import __version__
 from gateway.alarm import fusion
+from gateway.app import pairing
 from gateway.app.daemon import Daemon
 from gateway.app.falls import falls
 from gateway.app.settings import cut, keep, places, rules, types
@@ -38,6 +39,8 @@ class Desk:
             "devices": _once(lambda request: self._devices()),
             "outbox": _once(lambda request: self._outbox()),
             "discover": _once_async(self._discover),
+            "pair": lambda request: pairing.pair(self._daemon, request),
+            "answer_pairing": lambda request: pairing.answer(self._daemon, request),
             "reload": _once_async(self._reload),
             "falls": lambda request: falls(self._daemon, request),
             "routine": _once(lambda request: self._routine()),
