@@ -11,7 +11,7 @@ import contextlib
 import logging
 import struct
 from collections.abc import AsyncIterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from drivers.devices import pmd
 from drivers.devices.gatt_values import (
@@ -38,6 +38,8 @@ _RANGE_WANTED_G = 8  # a fall on a hard floor peaks at 4 to 8 g on the wrist
 
 class PolarSettings(Addressed, frozen=True, kw_only=True):
     """[devices.NAME] of a Polar bracelet. The Verity Sense offers 52 Hz; 26 Hz only where its firmware says so."""
+
+    urgent: ClassVar[bool] = True
 
     rate_hz: Literal[52, 26] = 52
 

@@ -4,7 +4,7 @@ Implemented by drivers/bus/ble and by the fake of drivers/testkit; the rules of 
 """
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import msgspec
 
@@ -14,7 +14,12 @@ MacAddress = Annotated[str, msgspec.Meta(
 
 
 class Addressed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Settings of a Bluetooth device that is connected to: the bus gives a BlePeer."""
+    """Settings of a Bluetooth device that is connected to: the bus gives a BlePeer.
+
+    `urgent`: alarms or falls come from it. A radio holds few connections: such a device gets one before all others.
+    """
+
+    urgent: ClassVar[bool] = False
 
     address: MacAddress
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from bleak.assigned_numbers import gatt_char_props_to_strs
-from bumble import att, core
+from bumble import att, core, hci
 from bumble.device import Connection, Device, Peer
 from bumble.gatt_client import CharacteristicProxy, ServiceProxy
 from dbus_fast import Message, Variant
@@ -22,6 +22,7 @@ DESCRIPTOR = "org.bluez.GattDescriptor1"
 
 CONNECT_S = 20.0
 _MTU = 517
+_NO_ROOM = "le-connection-concurrent-connection-limit"  # BlueZ, src/error.h
 _UNPROTECTED = (att.ATT_INSUFFICIENT_AUTHENTICATION_ERROR, att.ATT_INSUFFICIENT_ENCRYPTION_ERROR)
 _GAP = "00001800"  # BlueZ keeps this service to itself
 
@@ -51,6 +52,9 @@ class Links:
         self._connecting.add(path)
         try:
             link = await self._host.connect(self._adapter.addresses[path], timeout=CONNECT_S)
+        except hci.HCI_Error as error:
+            full = error.error_code == hci.HCI_ErrorCode.CONNECTION_LIMIT_EXCEEDED_ERROR
+            raise BlueZError("org.bluez.Error.Failed", _NO_ROOM if full else "le-connection-unknown") from error
         except (core.TimeoutError, core.ConnectionError, TimeoutError) as error:
             raise BlueZError("org.bluez.Error.Failed", "le-connection-abort-by-local") from error
         finally:

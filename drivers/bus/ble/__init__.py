@@ -4,6 +4,7 @@
     scan.py      the one scanner and its watchdog
     sightings.py who was heard, and waiting for somebody
     recognise.py which driver knows what was heard
+    slots.py     who may connect: few links, urgent devices first
     peer.py      BlePeer over bleak
     adverts.py   AdvertPort: what one address advertises
     pairing.py   the enrolment window, and BlueZ's agent
@@ -19,24 +20,30 @@ The failures that this package answers, and where:
 - the cached list of services is stale: peer.py forgets it once before it believes a characteristic is missing.
 """
 
+from typing import Annotated
+
 import msgspec
 
-from drivers.bus.ble.bus import BleBus
+from drivers.bus.ble.bus import LINKS, BleBus
 from gateway.spi import BusKind
 
 
 class BleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """[bus.ble]. `backend`: "bluez", or the name of an entry point in the group `gateway.ble_backends`."""
+    """[bus.ble]. `backend`: "bluez", or the name of an entry point in the group `gateway.ble_backends`.
+
+    `links`: how many devices the adapter can be connected to at once; where it turns out to be fewer, fewer.
+    """
 
     adapter: str = "hci0"
     backend: str = "bluez"
+    links: Annotated[int, msgspec.Meta(ge=1, le=64)] = LINKS
 
 
 BUS = BusKind(
     name="ble",
     settings=BleSettings,
     make=lambda settings, context: BleBus(settings.adapter, settings.backend, context.mono_s, context.state_dir,
-                                          context.drivers),
+                                          context.drivers, settings.links),
 )
 
 __all__ = ["BUS", "BleBus", "BleSettings"]

@@ -18,14 +18,17 @@ from drivers.bus.ble.adverts import Adverts
 from drivers.bus.ble.backends import BLUEZ, Backend, load
 from drivers.bus.ble.notebook import Notebook
 from drivers.bus.ble.pairing import Pairing
-from drivers.bus.ble.peer import Peer
+from drivers.bus.ble.peer import NoAnswer, NoRoom, Peer
 from drivers.bus.ble.recognise import Drivers, recognise
 from drivers.bus.ble.scan import Scan
 from drivers.bus.ble.sightings import Sighting, Sightings
+from drivers.bus.ble.slots import Slot, Slots
 from gateway.spi import Advertisement, Advertiser, BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
 
 log = logging.getLogger(__name__)
 
+LINKS = 7  # that the Pi's own controller holds; dongles hold 5 and more
+FEWEST_LINKS = 5  # with fewer, a connection that does not come about is not for want of room
 TICK_S = 5.0
 SILENT_S = 30.0  # an awaited device and nobody heard for so long: the discovery may be stuck
 RESTARTS_BEFORE_POWER_CYCLE = 4
@@ -35,17 +38,19 @@ class BleBus:
     """The Bluetooth LE radio of one adapter."""
 
     def __init__(self, adapter: str, backend: str, mono_s: Callable[[], float],
-                 state_dir: Path | None = None, drivers: Drivers = tuple) -> None:
+                 state_dir: Path | None = None, drivers: Drivers = tuple, links: int = LINKS) -> None:
         self._drivers = drivers
         self._adapter, self._backend_name, self._mono_s = adapter, backend, mono_s
         self._notebook = Notebook(state_dir)
         self._backend = Backend(backend)
         self._sightings = Sightings()
         self._peers: set[Peer] = set()
+        self._attempts: set[Peer] = set()  # not connected yet
         self._adverts: set[Adverts] = set()
         self._listed: set[str] = set()  # addresses whose services this bluetoothd has listed: bleak's cache is good
         self._reread: set[str] = set()  # addresses whose list of services lacked something last time
-        self._connecting = asyncio.Lock()  # controllers take one connection request at a time
+        self._slots = Slots(links, mono_s)
+        self._connecting = asyncio.Lock()  # between who has the turn and who is being paired
         self._pairing = Pairing(mono_s, self._free, self._connecting)
         self._settled = asyncio.Event()  # up or down for a known reason
         self._fault: BusUnavailable | None = None
@@ -87,16 +92,21 @@ class BleBus:
             finally:
                 self._adverts.discard(adverts)
             return
-        peer = await self._connected(device, address)
-        self._peers.add(peer)
+        peer = Peer(address, self._notebook.page(device), self._mono_s, lambda uuid: self._missing(address, uuid))
+        slot = Slot(device, getattr(settings, "urgent", False), peer.lose)
         try:
-            yield peer
+            await self._connect(peer, slot)
+            self._peers.add(peer)
+            try:
+                yield peer
+            finally:
+                self._peers.discard(peer)
+                self._counts["lost_links"] += peer.is_lost
+                await peer.close()
+                await self._reread_next_time(address, peer.lacked)
+                self._sightings.forget(address)  # last: what was heard of a device that BlueZ then forgot is void
         finally:
-            self._peers.discard(peer)
-            self._counts["lost_links"] += peer.is_lost
-            await peer.close()
-            await self._reread_next_time(address, peer.lacked)
-            self._sightings.forget(address)  # last: what was heard of a device that BlueZ then forgot is void
+            self._slots.give_back(slot)
 
     async def discover(self, seconds: float) -> list[dict[str, Any]]:
         """Listen and tell who was heard, strongest first. Raises BusUnavailable."""
@@ -128,7 +138,7 @@ class BleBus:
         return {"state": state, "adapter": self._adapter, "backend": self._backend_name,
                 "links": len(self._peers), "heard_only": len(self._adverts),
                 "awaited": len(self._sightings.awaited), "advertisements": advertisements,
-                **self._counts, **self._pairing.counts}
+                **self._slots.health(), **self._counts, **self._pairing.counts}
 
     # -- up and down ------------------------------------------------------------------------------------------------
 
@@ -158,6 +168,7 @@ class BleBus:
 
     async def _look_after(self, scan: Scan, service: bluez.BlueZ | None) -> None:
         """One tick of the watchdog."""
+        self._slots.look()
         if service is not None:
             if not await service.ready():
                 await self._restart(scan)
@@ -184,7 +195,8 @@ class BleBus:
         self._settled.set()
         self._listed.clear()  # a new bluetoothd exports nothing until it has listed it; bleak's cache does not know
         self._sightings.clear(BusUnavailable(fault.reason, fault.cure))
-        ports: list[Peer | Adverts] = [*self._peers, *self._adverts]
+        self._slots.clear(BusUnavailable(fault.reason, fault.cure))
+        ports: list[Peer | Adverts] = [*self._peers, *self._attempts, *self._adverts]
         for port in ports:
             port.lose(fault.reason, fault.cure)
 
@@ -225,31 +237,51 @@ class BleBus:
 
     # -- one connection ---------------------------------------------------------------------------------------------
 
-    async def _connected(self, device: str, address: str) -> Peer:
+    async def _connect(self, peer: Peer, slot: Slot) -> None:
         await self._up()
-        await self._pairing.over(address)
-        sighting = await self._sightings.wait(address, self._mono_s())
-        self._sightings.forget(address)
-        async with self._connecting:
-            await self._up()
-            if self._pairing.concerns(address):
-                raise LinkError("the device is being paired", "none needed: it is connected to after that")
-            peer = Peer(sighting, self._notebook.page(device), self._mono_s, lambda uuid: self._missing(address, uuid))
-            self._peers.add(peer)  # so that the bus going down ends the attempt
-            try:
-                use_cache = address in self._listed and address not in self._reread
-                await peer.connect(use_cache, self._backend.options("client", self._adapter))
-            except BaseException as error:
-                self._counts["failed_connects"] += isinstance(error, LinkError)
-                await peer.close()
-                raise
-            finally:
-                self._peers.discard(peer)
-        self._listed.add(address)
+        await self._pairing.over(peer.address)
+        sighting = await self._heard_and_in_turn(peer.address, slot)
+        self._sightings.forget(peer.address)
+        self._attempts.add(peer)  # so that the bus going down ends the attempt
+        try:
+            async with self._connecting:
+                await self._up()
+                await self._attempt(peer, sighting)
+        except BaseException as error:
+            self._counts["failed_connects"] += isinstance(error, LinkError)
+            await peer.close()
+            raise
+        finally:
+            self._attempts.discard(peer)
+        self._slots.connected(slot)
+        self._listed.add(peer.address)
         self._counts["connects"] += 1
         self._counts["taken_over"] += sighting.connected
-        log.info("bluetooth link up device=%s address=%s rssi_dbm=%s", device, address, sighting.rssi_dbm)
-        return peer
+        log.info("bluetooth link up device=%s address=%s rssi_dbm=%s", slot.device, peer.address, sighting.rssi_dbm)
+
+    async def _heard_and_in_turn(self, address: str, slot: Slot) -> Sighting:
+        """Wait until the device is heard and may connect; what was heard is still fresh then."""
+        while True:
+            await self._sightings.wait(address, self._mono_s())
+            await self._slots.take(slot)
+            await self._up()
+            if sighting := self._sightings.fresh(address, self._mono_s()):
+                return sighting
+            self._slots.give_back(slot)
+
+    async def _attempt(self, peer: Peer, sighting: Sighting) -> None:
+        if self._pairing.concerns(peer.address):
+            raise LinkError("the device is being paired", "none needed: it is connected to after that")
+        use_cache = peer.address in self._listed and peer.address not in self._reread
+        try:
+            await peer.connect(sighting, use_cache, self._backend.options("client", self._adapter))
+        except NoRoom:
+            self._slots.refused()
+            raise
+        except NoAnswer:
+            if len(self._peers) >= FEWEST_LINKS and self._sightings.fresh(peer.address, self._mono_s()):
+                self._slots.refused()  # heard all the time, so it is there
+            raise
 
     async def _reread_next_time(self, address: str, lacked: bool) -> None:
         """Have the list of services read from the device itself if something was missing in it."""

@@ -64,10 +64,14 @@ class Sightings:
         found = [sighting for sighting in self._seen.values() if sighting.mono_s >= mono_s]
         return sorted(found, key=lambda sighting: -(sighting.rssi_dbm or -127))
 
+    def fresh(self, address: str, now_mono_s: float) -> Sighting | None:
+        """The sighting of this address, unless it is too old to connect by."""
+        seen = self._seen.get(address)
+        return seen if seen is not None and (seen.connected or now_mono_s - seen.mono_s < FRESH_S) else None
+
     async def wait(self, address: str, now_mono_s: float) -> Sighting:
         """Return a fresh sighting of this address, at once or as soon as there is one. Raises BusUnavailable."""
-        seen = self._seen.get(address)
-        if seen is not None and (seen.connected or now_mono_s - seen.mono_s < FRESH_S):
+        if seen := self.fresh(address, now_mono_s):
             return seen
         waiter: asyncio.Future[Sighting] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(address, set()).add(waiter)
