@@ -1,4 +1,4 @@
-"""`anju ble`: who is in the air and how to add it (`scan`), and where to place the gateway (`survey`)."""
+"""`anju ble`: who is in the air and how to add it (`scan`), where to place the gateway (`survey`); `pair` is beside it."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.ble_pair import pair
 from gateway.cli.options import DEFAULT_CONFIG, AsJson, ConfigFile
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from gateway.cli.client import Client
     from gateway.cli.reception import Heard
 
-ble = typer.Typer(help="Look around by Bluetooth.", no_args_is_help=True)
+ble = typer.Typer(help="Look around by Bluetooth, and pair.", no_args_is_help=True)
+ble.command()(pair)
 
 STEP_S = 1.0
 PATIENCE_S = 20.0  # beyond a step: the bus may be starting anew
@@ -118,6 +120,7 @@ def table(air: Air) -> "Table":
     from gateway.cli import screen
 
     drawn = screen.plain_table("name", "address", "signal", "heard", "kind", "how to add it")
+    drawn.columns[1].no_wrap = True  # to be copied
     drawn.caption = f"{len(air)} heard; add one with: sudo anju devices add --bus ble --pick ADDRESS"
     drawn.caption_justify = "left"
     now_mono_s = monotonic()
@@ -135,8 +138,8 @@ def how(device: Mapping[str, Any]) -> str:
     if device["configured"]:
         return f"is {device['configured']}"
     if device["driver"]:
-        return "--pick"
-    return "--pick, --driver one of these" if device.get("drivers") else "--pick, --driver"
+        return "pick it"
+    return "pick it, choose a --driver" if device.get("drivers") else "pick it, know its --driver"
 
 
 def kind(device: Mapping[str, Any]) -> str:

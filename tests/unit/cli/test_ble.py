@@ -49,9 +49,9 @@ def test_a_scan_lists_known_kinds_first_with_what_to_type(shell: Shell, desk: De
     assert "is bracelet" in lines[2]
     assert "4 heard; add one with: sudo anju devices add --bus ble --pick ADDRESS" in lines[5]
     assert "blueup-fall or blueup-sos" in lines[3]
-    assert "--driver one of these" in lines[3]
+    assert "choose a --driver" in lines[3]
     assert "unknown" in lines[4]
-    assert "--pick, --driver" in lines[4]
+    assert "know its --driver" in lines[4]
     assert "-50 dBm" in lines[1]
     assert desk.asked[0] == {"verb": "discover", "bus": "ble", "seconds": 1.0}
 
