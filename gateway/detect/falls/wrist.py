@@ -9,7 +9,8 @@ Rules
     WAIT_S after the impact it is none, nor if the wrist is then held as before the impact, within SAME_DEG: it hangs or
     rests where it did. Else the fall is told at the end of WAIT_S.
  4. Lost samples are nothing: the window is filled linearly across them, and a candidate never touches them; a window
-    that lacks more than LOST_SHARE of either side of the impact is not scored. A hole longer than grid.HOLE_S, a step
+    that lacks more than LOST_SHARE of either side of the impact makes a fall from `high` on or none, and one that has
+    less than ALONE_S of either side is not scored. A hole longer than grid.HOLE_S, a step
     back or another rate begins a new session. Whoever was awaited under rule 3 then, or has sent nothing for SILENT_S,
     was not seen to recover: the fall is told. So is a candidate whose window is cut by that, from ALONE_S after the
     impact on, if the forest gives it `high` with the newest sample taken for all that lacks: the radio is lost easiest
@@ -75,6 +76,13 @@ class Awaited(msgspec.Struct, frozen=True):
     busy: int = 0
 
 
+class Window(msgspec.Struct, frozen=True):
+    """[features.WINDOW, 3] in g, no NaN. `lost_share`: of the side of the impact that lacks more."""
+
+    samples: Samples
+    lost_share: float = 0.0
+
+
 class State(msgspec.Struct, frozen=True):
     """What is known of one bracelet; State() before its first block.
 
@@ -133,11 +141,11 @@ def _judged(state: State, device: str, at: Stamp, forest: Forest) -> tuple[State
             continue
         if (window := window_around(state.recent, number - oldest)) is None:
             continue
-        one = _scored(number, window, forest)
+        one = _scored(number, window.samples, forest)
         if one.score >= forest.high:
             findings.append(_finding(one, state.grid, device, at, forest.high))
             awaited, quiet_until = [], number + PAUSE_S * RATE_HZ
-        elif one.score >= forest.low:
+        elif one.score >= forest.low and window.lost_share <= LOST_SHARE:
             awaited.append(one)
     looked = max(state.looked, decided)
     after = msgspec.structs.replace(state, looked=looked, quiet_until=quiet_until, awaited=tuple(awaited))
@@ -165,20 +173,21 @@ def candidates(recent: Samples, first: int, end: int) -> list[int]:
     return found
 
 
-def window_around(recent: Samples, impact: int) -> Samples | None:
-    """The window around a grid sample, filled; None where too much of it is lost (rules 4 and 6)."""
+def window_around(recent: Samples, impact: int) -> Window | None:
+    """The window around a grid sample, filled; None where too little of it is there (rules 4 and 6)."""
     first = impact - features.BEFORE
     window = recent[max(0, first) : impact + features.AFTER + 1]
     if first < 0:
         window = np.concatenate([np.repeat(window[:1], -first, axis=0), window])
     lost = np.isnan(window[:, 0])
     if not lost.any():
-        return window
-    sides = lost[: features.BEFORE].mean(), lost[features.BEFORE :].mean()
-    if max(sides) > LOST_SHARE:
+        return Window(window)
+    sides = lost[: features.BEFORE], lost[features.BEFORE :]
+    if any(np.count_nonzero(~side) < _ALONE for side in sides):
         return None
     there = np.flatnonzero(~lost)
-    return np.stack([np.interp(np.arange(len(window)), there, window[there, axis]) for axis in range(3)], axis=1)
+    filled = [np.interp(np.arange(len(window)), there, window[there, axis]) for axis in range(3)]
+    return Window(np.stack(filled, axis=1), max(float(side.mean()) for side in sides))
 
 
 def _waited(
@@ -232,7 +241,7 @@ def _cut(state: State, forest: Forest) -> Iterator[Awaited]:
     for here in candidates(recent, max(state.looked, state.quiet_until) - oldest, len(recent) - _ALONE):
         rest = np.repeat(recent[there[-1:]], features.AFTER, axis=0)
         window = window_around(np.concatenate([recent[: there[-1] + 1], rest]), here)
-        if window is not None and (one := _scored(oldest + here, window, forest)).score >= forest.high:
+        if window is not None and (one := _scored(oldest + here, window.samples, forest)).score >= forest.high:
             yield one
 
 

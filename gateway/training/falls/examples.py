@@ -79,5 +79,5 @@ def impacts(samples_mg: Raw, rate_hz: float) -> list[tuple[float, NDArray[np.flo
     for place in wrist.candidates(samples, first, end):
         window = wrist.window_around(samples, place)
         if window is not None:
-            found.append((place / grid.RATE_HZ - LEAD_S, features.of(window)))
+            found.append((place / grid.RATE_HZ - LEAD_S, features.of(window.samples)))
     return found

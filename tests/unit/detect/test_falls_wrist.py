@@ -204,17 +204,17 @@ def test_a_hole_is_no_impact_and_its_edges_none_either() -> None:
     assert forest.asked == []
 
 
-@pytest.mark.parametrize(("from_s", "upto_s", "scored"), [
-    (2.2, 3.5, True), (2.2, 3.8, False),  # of the four seconds before
-    (6.6, 7.5, True), (6.6, 7.9, False),  # of the three after
-    (6.0, 6.3, False),  # the impact itself
+@pytest.mark.parametrize(("from_s", "upto_s", "hard_told", "soft_told"), [
+    (2.2, 3.5, True, True), (2.2, 3.8, True, False), (2.2, 5.3, False, False),  # of the four seconds before
+    (6.6, 7.5, True, True), (6.6, 7.9, True, False), (6.6, 8.9, False, False),  # of the three after
+    (6.0, 6.3, False, False),  # the impact itself
 ])
-def test_a_window_is_scored_where_at_most_a_third_of_either_side_is_lost(
-    from_s: float, upto_s: float, scored: bool
+def test_a_window_of_which_a_third_of_a_side_is_lost_needs_a_high_score_and_a_second_of_each_side_must_be_there(
+    from_s: float, upto_s: float, hard_told: bool, soft_told: bool
 ) -> None:
-    told = shown(without(standing().knock(HARD).rest(6, LYING), from_s, upto_s))[1]
-    assert bool(told) is scored
-    assert all(one.finding.score == pytest.approx(0.95, abs=0.01) for one in told)
+    for peak_g, is_told in ((HARD, hard_told), (SOFT, soft_told)):
+        told = shown(without(standing().knock(peak_g).rest(30, LYING), from_s, upto_s))[1]
+        assert [one.finding.score for one in told] == [pytest.approx(peak_g - IMPACT_G, abs=0.01)] * is_told
 
 
 def test_lost_seconds_are_not_busy() -> None:
