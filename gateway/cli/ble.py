@@ -1,4 +1,4 @@
-"""`anju ble`: who is in the air and how to add it (`scan`), where to place the gateway (`survey`); `pair` is beside it."""
+"""`anju ble`: who is in the air and how to add it (`scan`), where to place the gateway (`survey`); and `pair`."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -41,7 +41,7 @@ class Desk:
 
     def verbs(self) -> dict[str, Callable[[dict[str, Any]], AsyncGenerator[Any, None]]]:
         names = ("status", "devices", "outbox", "falls", "routine", "away", "discover", "reload", "test_alarm",
-                 "tail")
+                 "tail", "pair", "answer_pairing")
         return dict.fromkeys(names, self._answer)
 
     async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[Any, None]:
