@@ -1,6 +1,7 @@
 """Cover: who watches over falls now, and what is amiss with the others. Pure.
 
-A wearable watches while its session is up and it is worn (wear.py), a radar while its session is up. How each stands is
+A wearable watches while its session is up and it is worn (wear.py), one whose movement the gateway judges only while it
+tells acceleration, a radar while its session is up. How each stands is
 known at once (`anju status`). Told is what lasts:
  1. A watcher counts from SETTLE_S after it began to watch, and no longer from GRACE_S after it ceased to, for whatever
     reasons in turn. At the start nothing counts; a watcher that has not watched GRACE_S later is told as missing.
@@ -17,9 +18,10 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway.detect import wear
+from gateway.detect.falls import grid
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.finding import FallSource
-from gateway.model.reading import Reading
+from gateway.model.reading import Accel, Reading
 
 GRACE_S = 900.0
 """A wash takes a bracelet off for minutes: told each time, nobody would look any more. A quarter of an hour is more
@@ -28,6 +30,9 @@ than a wash and little of a day. Supervision tells a link that is down after sec
 
 SETTLE_S = 60.0
 """Contact that lasts so long is a wrist, not a hand that moves the bracelet from the table into a drawer."""
+
+MEASURED_S = 60.0
+"""A bracelet that has told no acceleration for so long does not measure: far longer than any batch."""
 
 
 class Watcher(msgspec.Struct, frozen=True):
@@ -45,6 +50,7 @@ class Standing(StrEnum):
     ON_CHARGER = "on_charger"
     FLAT = "flat"  # not heard, and its battery was nearly empty
     OUT_OF_RANGE = "out_of_range"  # not heard
+    NO_ACCELERATION = "no_acceleration"  # worn, but tells none that can be judged
     UNPROVEN = "unproven"  # heard, but nothing has told yet whether it is worn
 
 
@@ -54,6 +60,7 @@ WORDS: dict[Standing, tuple[str, str]] = {
     Standing.ON_CHARGER: ("lies on the charger", "put it on"),
     Standing.FLAT: ("is flat", "charge it, then put it on"),
     Standing.OUT_OF_RANGE: ("is not heard", "bring it near, see that it has power"),
+    Standing.NO_ACCELERATION: ("tells no acceleration", "switch it off and on; if it stays, update its firmware"),
     Standing.UNPROVEN: ("is heard, but nothing has told yet that it is worn", "put it on"),
 }
 """What is amiss, after the device's name, and the cure."""
@@ -99,9 +106,13 @@ class Watch(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What is known: of each wearable, of each watcher, and who was told to count for each wearer."""
+    """What is known: of each wearable, of each watcher, and who was told to count for each wearer.
+
+    `measured`: when each wearable last told acceleration that can be judged.
+    """
 
     worn: dict[str, wear.State] = {}
+    measured: dict[str, float] = {}
     watches: dict[str, Watch] = {}
     told: dict[str, dict[str, bool]] = {}
 
@@ -112,7 +123,10 @@ def heard(state: State, reading: Reading, watchers: Mapping[str, Watcher]) -> St
     if watcher is None or watcher.source is FallSource.RADAR:
         return state
     known = wear.step(state.worn.get(reading.device, wear.State()), reading)
-    return replace(state, worn=state.worn | {reading.device: known})
+    measured = state.measured
+    if isinstance(reading.value, Accel) and reading.value.n and grid.is_sound(reading.value):
+        measured = measured | {reading.device: reading.at.mono_s}
+    return replace(state, worn=state.worn | {reading.device: known}, measured=measured)
 
 
 def step(state: State, watchers: Mapping[str, Watcher], statuses: Iterable[DeviceStatus], now_mono_s: float
@@ -120,9 +134,10 @@ def step(state: State, watchers: Mapping[str, Watcher], statuses: Iterable[Devic
     """Let time pass; return what is known now and the cover of each wearer for whom it changed."""
     up = {status.device for status in statuses if status.state in COVERED}
     worn = {name: wear.tick(known, now_mono_s) for name, known in state.worn.items() if name in watchers}
+    measured = {name: mono_s for name, mono_s in state.measured.items() if name in watchers}
     watches = {}
     for name, watcher in watchers.items():
-        standing, since_s = _standing(watcher, worn.get(name, wear.State()), name in up, now_mono_s)
+        standing, since_s = _standing(watcher, worn.get(name, wear.State()), measured.get(name), name in up, now_mono_s)
         watches[name] = watch = _follow(state.watches.get(name), standing, since_s, now_mono_s)
         if name in worn and name not in up and now_mono_s - watch.since_mono_s >= GRACE_S:
             worn[name] = wear.away(worn[name])
@@ -132,7 +147,7 @@ def step(state: State, watchers: Mapping[str, Watcher], statuses: Iterable[Devic
         if told[wearer] != state.told.get(wearer, {}):
             tell.append(_cover(wearer, watchers, watches, {name for name, counts in told[wearer].items() if counts},
                                {name for name, counts in told[wearer].items() if not counts}, now_mono_s))
-    return State(worn, watches, told), tell
+    return State(worn, measured, watches, told), tell
 
 
 def now(state: State, watchers: Mapping[str, Watcher], now_mono_s: float) -> list[Cover]:
@@ -153,12 +168,16 @@ def _of(wearer: str, watchers: Mapping[str, Watcher]) -> list[str]:
                   or (watcher.source is FallSource.RADAR and not watcher.wearer))
 
 
-def _standing(watcher: Watcher, known: wear.State, up: bool, now_s: float) -> tuple[Standing, float]:
-    """How a watcher stands, and since when at the earliest."""
+def _standing(
+    watcher: Watcher, known: wear.State, measured_s: float | None, up: bool, now_s: float
+) -> tuple[Standing, float]:
+    """How a watcher stands, and since when at the earliest. `measured_s`: when it last told acceleration."""
     if known.charging:
         return Standing.ON_CHARGER, now_s
     if not up:
         return (Standing.FLAT if known.flat else Standing.OUT_OF_RANGE), now_s
+    if watcher.source is FallSource.WRIST and known.worn and (measured_s is None or now_s - measured_s > MEASURED_S):
+        return Standing.NO_ACCELERATION, now_s if measured_s is None else measured_s
     if watcher.source is FallSource.RADAR or known.worn:
         return Standing.WATCHES, now_s
     if known.worn is None:

@@ -1,16 +1,17 @@
 """Who watches over falls: told when it lasts, once each way, for each wearer; and as it is at any moment."""
 
+import struct
 from collections.abc import Mapping
 
 import msgspec
 import pytest
 
 from gateway.detect import cover
-from gateway.detect.cover import GRACE_S, SETTLE_S, Cover, Standing, Watcher
+from gateway.detect.cover import GRACE_S, MEASURED_S, SETTLE_S, Cover, Standing, Watcher
 from gateway.detect.wear import STILL_S
 from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.finding import FallSource
-from gateway.model.reading import Binary, BinaryKind, FallFlag, Measurement, Quantity, QuantityKind, Reading
+from gateway.model.reading import Accel, Binary, BinaryKind, FallFlag, Measurement, Quantity, QuantityKind, Reading
 from tests.unit.detect.stamps import at
 from tests.unit.detect.wrist import HANGING, LYING, Wrist
 
@@ -21,10 +22,10 @@ CHARGING, UNPLUGGED = Binary(BinaryKind.CHARGING, active=True), Binary(BinaryKin
 
 
 class Home:
-    """Ticks every second; keeps what is told, and when."""
+    """Ticks every second; keeps what is told, and when. Bracelets that are up and measure stir now and then."""
 
-    def __init__(self, watchers: Mapping[str, Watcher], up: bool = True) -> None:
-        self.watchers, self.state, self.now_s = watchers, cover.State(), 1000.0
+    def __init__(self, watchers: Mapping[str, Watcher], up: bool = True, measures: bool = True) -> None:
+        self.watchers, self.state, self.now_s, self.measures = watchers, cover.State(), 1000.0, measures
         self.states = dict.fromkeys(watchers, DeviceState.UP if up else DeviceState.SEARCHING)
         self.told: list[tuple[float, Cover]] = []
 
@@ -35,6 +36,9 @@ class Home:
     def wait(self, seconds: float) -> "Home":
         for _ in range(round(seconds)):
             self.now_s += 1
+            for name, watcher in self.watchers.items():
+                if self.measures and watcher.source is FallSource.WRIST and self.states[name] is DeviceState.UP:
+                    self.says(stirring(int(self.now_s)), name)
             statuses = [DeviceStatus(name, state, self.now_s) for name, state in self.states.items()]
             self.state, told = cover.step(self.state, self.watchers, statuses, self.now_s)
             self.told += [(self.now_s, one) for one in told]
@@ -50,8 +54,13 @@ class Home:
         return one
 
 
-def worn() -> Home:
-    home = Home(BRACELET).says(WORN).wait(SETTLE_S + 5)
+def stirring(second: int) -> Accel:
+    """So little that it proves no wrist, and shows that a worn one still is."""
+    return Accel(25.0, 2.0, second, struct.pack("<3h", 1000, 0, 1000 * (-1) ** second))
+
+
+def worn(measures: bool = True) -> Home:
+    home = Home(BRACELET, measures=measures).says(WORN).wait(SETTLE_S + 5)
     home.told.clear()
     return home
 
@@ -139,6 +148,29 @@ def test_the_charger_is_told_and_off_the_charger_is_not_yet_worn() -> None:
     assert back.covered
 
 
+@pytest.mark.parametrize("value", [Quantity(QuantityKind.HEART_RATE, 70), Accel(5.0, 2.0, 0, bytes(30)),
+                                   Accel(25.0, 2.0, 0, b"")], ids=["a pulse", "a rate too low to judge", "no samples"])
+def test_a_worn_bracelet_that_tells_no_acceleration_to_judge_is_no_cover_whatever_else_it_tells(
+    value: Measurement
+) -> None:
+    home = worn().says(value)
+    home.measures = False
+    assert home.wait(MEASURED_S).now().covered
+    for _ in range(round(GRACE_S)):
+        home.says(value).wait(1)
+    (told,) = home.heard()
+    assert (told.covered, standings(told)) == (False, [("bracelet", Standing.NO_ACCELERATION)])
+    home.measures = True
+    assert [one.covered for one in home.wait(SETTLE_S + 2).heard()] == [True]
+    (never,) = worn(measures=False).wait(GRACE_S).heard()
+    assert standings(never) == [("bracelet", Standing.NO_ACCELERATION)]
+
+
+def test_a_bracelet_that_judges_falls_itself_needs_to_tell_no_acceleration() -> None:
+    (told,) = Home({"bracelet": Watcher(FallSource.WEARABLE)}).says(WORN).wait(GRACE_S * 2).heard()
+    assert told.covered
+
+
 def test_reasons_that_follow_each_other_are_one_absence() -> None:
     home = worn().says(OFF).wait(GRACE_S / 2).says(CHARGING)
     (told,) = home.wait(GRACE_S / 2 + 2).heard()
@@ -147,7 +179,7 @@ def test_reasons_that_follow_each_other_are_one_absence() -> None:
 
 
 def test_stillness_is_told_as_soon_as_it_is_known_for_it_began_long_ago() -> None:
-    home = Home(BRACELET)
+    home = Home(BRACELET, measures=False)
     for block in Wrist(20).walk(100).blocks(20):
         home.says(block).wait(1)
     assert [one.covered for one in home.heard()] == [True]
