@@ -41,6 +41,7 @@ def page(drivers: list[AnyDriver]) -> str:
 
 def _row(driver: AnyDriver) -> str:
     bus = f"{driver.bus}, only heard" if issubclass(driver.settings, Advertiser) else driver.bus
+    bus += ", asleep between measurements" if driver.portable else ""
     cells = (f"`{driver.name}`", driver.title, bus, ", ".join(driver.gives), ", ".join(driver.takes),
              _FALLS[driver.falls] if driver.falls else "", ", ".join(driver.tested) or "not declared")
     return "| " + " | ".join(cells) + " |\n"

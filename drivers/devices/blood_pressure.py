@@ -60,7 +60,7 @@ def measure(data: bytes) -> Measured:
         numbers.append((QuantityKind.HEART_RATE, pressure.pulse_bpm))
     values: tuple[Quantity, ...] = tuple(
         quantity(kind, number, sure=sure and not upside_down) for kind, number in numbers)
-    return Measured(values, pressure.taken, pressure.user)
+    return Measured(values, pressure.taken, pressure.user, spot=True)
 
 
 def _mmhg(number: Number, is_kpa: int) -> Number:
@@ -72,4 +72,4 @@ DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     runs({MEASUREMENT: measure}),
     gives=("systolic_pressure", "diastolic_pressure", "mean_arterial_pressure", "heart_rate", "battery"),
     marks=(Mark(service="00001810-0000-1000-8000-00805f9b34fb"),),
-    start_s=30.0, tested=(Tested.VECTORS,))
+    start_s=30.0, portable=True, tested=(Tested.VECTORS,))

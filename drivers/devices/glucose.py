@@ -74,7 +74,7 @@ def measured(record: Glucose) -> Measured:
     if record.mmol_per_l is None or record.sample == _CONTROL_SOLUTION:
         return Measured(tuple(values))
     glucose = quantity(QuantityKind.GLUCOSE, record.mmol_per_l, sure=not record.status & _FAULTY)
-    return Measured((*values, glucose), record.taken)
+    return Measured((*values, glucose), record.taken, spot=True)
 
 
 def report_from(number: int) -> bytes:
@@ -186,4 +186,4 @@ DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "glucose", "Glucose meter (Bluetooth Glucose profile)", "ble", MonitorSettings, run,
     gives=("glucose", "battery", "battery_low"),
     marks=(Mark(service="00001808-0000-1000-8000-00805f9b34fb"),),
-    start_s=30.0, tested=(Tested.VECTORS,))
+    start_s=30.0, portable=True, tested=(Tested.VECTORS,))

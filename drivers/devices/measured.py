@@ -28,11 +28,15 @@ PLAUSIBLE: dict[QuantityKind, tuple[float, float]] = {
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What one message of a monitor says. `taken`: by the device's clock; `user`: whose it is, on a shared device."""
+    """What one message of a monitor says. `taken`: by the device's clock; `user`: whose it is, on a shared device.
+
+    `spot`: somebody measured on purpose and once; otherwise it is one of a stream of values.
+    """
 
     values: tuple[Quantity | Binary, ...]
     taken: datetime | None = None
     user: int | None = None
+    spot: bool = False
 
 
 def quantity(kind: QuantityKind, number: Number, *, sure: bool = True) -> Quantity:

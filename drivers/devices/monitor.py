@@ -11,20 +11,15 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from drivers.devices import device_information
 from drivers.devices.gatt_clock import DeviceClock, optional
 from drivers.devices.gatt_values import BATTERY_LEVEL, DecodeError, decode_battery_percent
 from drivers.devices.measured import Measured, quantity
-from gateway.model.reading import BinaryKind, Quantity, QuantityKind
+from gateway.model.reading import BinaryKind, Quantity, QuantityKind, SpotCheck
 from gateway.spi import Addressed, BlePeer, Link, LinkError, Notification
 
 log = logging.getLogger(__name__)
 
-DEVICE_INFORMATION = {  # Device Information Service 1.1, section 3
-    "manufacturer": "00002a29-0000-1000-8000-00805f9b34fb",
-    "model": "00002a24-0000-1000-8000-00805f9b34fb",
-    "serial": "00002a25-0000-1000-8000-00805f9b34fb",
-    "firmware": "00002a26-0000-1000-8000-00805f9b34fb",
-}
 BAD_IN_A_ROW = 10
 
 Measure = Callable[[bytes], Measured]
@@ -34,11 +29,6 @@ class MonitorSettings(Addressed, frozen=True, kw_only=True):
     """[devices.NAME] of a health monitor. `user`: whose measurements count on a device that several people share."""
 
     user: int | None = None
-
-
-def decode_text(data: bytes) -> str:
-    """Decode a string of 180A; what is no text is replaced, what cannot be printed is left out."""
-    return "".join(c for c in data.decode("utf-8", "replace") if c.isprintable()).strip()
 
 
 class Session:
@@ -62,13 +52,7 @@ class Session:
                 self.take(Notification(mono_s, BATTERY_LEVEL, await self._peer.read(BATTERY_LEVEL)))
                 await self._peer.subscribe(BATTERY_LEVEL)
         self._link.ready()
-        about = {}
-        for what, uuid in DEVICE_INFORMATION.items():
-            if self._peer.has(uuid):
-                with optional("not readable"):
-                    about[what] = decode_text(await self._peer.read(uuid))
-        log.info("device information device=%s %s", self._link.device,
-                 " ".join(f"{what}={text!r}" for what, text in about.items()))
+        await device_information.tell(self._link, self._peer)
 
     def take(self, arrival: Notification) -> None:
         """Emit what a notification says. Raises LinkError where nothing but damage has come for long."""
@@ -92,17 +76,19 @@ class Session:
         if wanted is not None and measured.user is not None and measured.user != wanted:
             self._link.alive()
             return
+        dated = tuple(self._dated(value, measured.taken, mono_s) for value in measured.values
+                      if isinstance(value, Quantity))
+        for checked in (SpotCheck(dated),) if measured.spot and dated else dated:
+            self._link.emit(checked, mono_s)
         for value in measured.values:
-            if isinstance(value, Quantity):
-                self._link.emit(self._dated(value, measured.taken, mono_s), mono_s)
-            elif self._levels.get(value.kind) != value.active:
+            if not isinstance(value, Quantity) and self._levels.get(value.kind) != value.active:
                 self._levels[value.kind] = value.active
                 self._link.emit(value, mono_s)
 
     def _dated(self, value: Quantity, taken: datetime | None, mono_s: float) -> Quantity:
         if taken is None:
             return value
-        return replace(value, age_s=self._clock.age_s(taken, mono_s) or 0.0, taken_local=taken.isoformat())
+        return replace(value, age_s=self._clock.age_s(taken, mono_s), taken_local=taken.isoformat())
 
 
 def runs(measures: Mapping[str, Measure]) -> Callable[[Link[MonitorSettings], BlePeer], Awaitable[None]]:

@@ -73,7 +73,7 @@ def values(oximetry: Oximetry) -> tuple[Quantity, ...]:
 def measure_spot_check(data: bytes) -> Measured:
     """Raises DecodeError."""
     oximetry = decode_spot_check(data)
-    return Measured(values(oximetry), oximetry.taken)
+    return Measured(values(oximetry), oximetry.taken, spot=True)
 
 
 def measure_continuous(data: bytes) -> Measured:
@@ -86,4 +86,4 @@ DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     runs({SPOT_CHECK: measure_spot_check, CONTINUOUS: measure_continuous}),
     gives=("oxygen_saturation", "heart_rate", "battery"),
     marks=(Mark(service="00001822-0000-1000-8000-00805f9b34fb"),),
-    start_s=30.0, tested=(Tested.VECTORS,))
+    start_s=30.0, portable=True, tested=(Tested.VECTORS,))

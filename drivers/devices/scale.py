@@ -47,11 +47,11 @@ def decode(data: bytes) -> Weight:
 def measure(data: bytes) -> Measured:
     """Decode 2A9D into a body weight. Raises DecodeError."""
     weight = decode(data)
-    return Measured((quantity(QuantityKind.WEIGHT, weight.kg),), weight.taken, weight.user)
+    return Measured((quantity(QuantityKind.WEIGHT, weight.kg),), weight.taken, weight.user, spot=True)
 
 
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "scale", "Scale (Bluetooth Weight Scale profile)", "ble", MonitorSettings,
     runs({MEASUREMENT: measure}), gives=("body_weight", "battery"),
     marks=(Mark(service="0000181d-0000-1000-8000-00805f9b34fb"),),
-    start_s=30.0, tested=(Tested.VECTORS,))
+    start_s=30.0, portable=True, tested=(Tested.VECTORS,))

@@ -44,11 +44,11 @@ def measure(data: bytes) -> Measured:
     """Decode 2A1C into a body temperature, marked where it is a finger's or a toe's. Raises DecodeError."""
     temperature = decode(data)
     value = quantity(QuantityKind.BODY_TEMPERATURE, temperature.celsius, sure=temperature.site not in _ON_SKIN)
-    return Measured((value,), temperature.taken)
+    return Measured((value,), temperature.taken, spot=True)
 
 
 DRIVER: Driver[MonitorSettings, BlePeer] = Driver(
     "thermometer", "Clinical thermometer (Bluetooth Health Thermometer profile)", "ble", MonitorSettings,
     runs({MEASUREMENT: measure}), gives=("body_temperature", "battery"),
     marks=(Mark(service="00001809-0000-1000-8000-00805f9b34fb"),),
-    start_s=30.0, tested=(Tested.VECTORS,))
+    start_s=30.0, portable=True, tested=(Tested.VECTORS,))

@@ -22,6 +22,7 @@ SAID: dict[str, dict[FindingKind, str]] = {
         FindingKind.BATHROOM_OVERSTAY: "老人在卫生间很久",
         FindingKind.BED_EXIT: "老人下床很久没有回来",
         FindingKind.LEFT_ON: "有电器忘了关",
+        FindingKind.VITAL_SIGN: "健康测量值异常",
         FindingKind.TEST: "测试短信",
     },
     "en": {
@@ -38,6 +39,7 @@ SAID: dict[str, dict[FindingKind, str]] = {
         FindingKind.BATHROOM_OVERSTAY: "in the bathroom for long",
         FindingKind.BED_EXIT: "left the bed, not back for long",
         FindingKind.LEFT_ON: "something was left on",
+        FindingKind.VITAL_SIGN: "a vital sign is beyond its limit",
         FindingKind.TEST: "a test",
     },
 }

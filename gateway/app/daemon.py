@@ -14,6 +14,7 @@ from gateway.app.settings import (
     cut,
     fall_watchers,
     modems,
+    people,
     places,
     routine,
     rules,
@@ -23,7 +24,8 @@ from gateway.app.settings import (
 )
 from gateway.config import Config
 from gateway.detect.falls import BadModel, Forest
-from gateway.model.device import COVERED
+from gateway.detect.vitals.limits import NOBODY
+from gateway.model.device import COVERED, WELL
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.light import LightPattern
 from gateway.model.time import ClockQuality
@@ -66,7 +68,7 @@ class Daemon:
         self.chronicle = Chronicle(store, self.clock)
         self.started_mono_s = self.clock.mono_s()
         self.tail = Tail()
-        self.places = places(config)
+        self.places, self.people = places(config), people(config)
         self.detector_faults: dict[str, Fault] = {}
         self._told: set[StoreFault] = set()
         self.uplink = Uplink(store, config.city, config.gateway.id, now=self.clock.stamp, rng=random.random,
@@ -74,11 +76,12 @@ class Daemon:
                              on_received=lambda ids: self.pipeline.received(ids),
                              on_command=lambda command: self.pipeline.obey(command), boots=self.chronicle.boots)
         outlets = Outlets(self._offer, self._show, voice.say, self._watch, lambda: new_id(time.time()),
-                          lambda: bool(self._modem()), self._text)
+                          lambda: bool(self._modem()), self._text, voice.aloud)
         self.forest = self._forest()
         days = Routine(routine(config), zone(config), lambda: self.places)
         detectors = Detectors(config.detect, self.forest, self._detector_failed,
-                              lambda: fall_watchers(self.fleet.config, registry, wrists=self.forest is not None), days)
+                              lambda: fall_watchers(self.fleet.config, registry, wrists=self.forest is not None), days,
+                              lambda device: self.people.get(device, NOBODY))
         self.pipeline = Pipeline(self.clock, store, detectors, rules(config), outlets, lambda: self.fleet.statuses(),
                                  self.chronicle.save)
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)
@@ -120,8 +123,8 @@ class Daemon:
 
     def _state(self) -> str:
         """One line for systemd."""
-        up = sum(status.state == "up" for status in self.fleet.statuses().values())
-        return f"{up} of {len(self.fleet.config.devices)} devices up, city {self.uplink.health()['state']}"
+        well = sum(status.state in WELL for status in self.fleet.statuses().values())
+        return f"{well} of {len(self.fleet.config.devices)} devices well, city {self.uplink.health()['state']}"
 
     # -- outlets -----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from gateway.alarm import fusion
 from gateway.app import pairing
 from gateway.app.daemon import Daemon
 from gateway.app.falls import falls
-from gateway.app.settings import cut, keep, places, rules, types
+from gateway.app.settings import cut, keep, people, places, rules, types
 from gateway.config import ConfigError, read, salvage
 from gateway.model.alarm import Alarm
 from gateway.model.time import Stamp
@@ -65,14 +65,16 @@ class Desk:
             faults=faults + list(daemon.detector_faults.values())))
 
     def _devices(self) -> list[dict[str, Any]]:
-        now_mono_s, statuses = self._daemon.clock.mono_s(), self._daemon.fleet.statuses()
+        now, statuses = self._daemon.clock.stamp(), self._daemon.fleet.statuses()
+        batteries = self._daemon.pipeline.detectors.health.batteries(now)
         found = []
         for name, device in sorted(self._daemon.fleet.config.devices.items()):
             heard_mono_s = self._daemon.pipeline.heard_mono_s.get(name)
             found.append({
                 "device": name, "driver": device.driver, "room": device.room,
                 "bus": self._daemon.registry.drivers[device.driver].bus,
-                "age_s": None if heard_mono_s is None else round(now_mono_s - heard_mono_s, 1),
+                "age_s": None if heard_mono_s is None else round(now.mono_s - heard_mono_s, 1),
+                "battery": batteries.get(name),
                 **({"state": "searching", "reason": "", "cure": ""} if name not in statuses
                    else msgspec.to_builtins(statuses[name])),
             })
@@ -121,7 +123,7 @@ class Desk:
         await self._daemon.fleet.apply(config)
         self._daemon.problems = []
         self._daemon.pipeline.rules = rules(config)
-        self._daemon.places = places(config)
+        self._daemon.places, self._daemon.people = places(config), people(config)
         self._daemon.pipeline.show()
         await asyncio.to_thread(keep, text, self._daemon.config)
         return {"devices": sorted(config.devices), "needs_restart": restart}

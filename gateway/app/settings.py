@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.alarm.rules import ROUTINE, Rules, Texting
-from gateway.config import Config, ConfigError, read, revisions, salvage
+from gateway.config import Config, ConfigError, Vitals, read, revisions, salvage
 from gateway.detect import inactivity, routines, watch
 from gateway.detect.appliances import Appliance
 from gateway.detect.cover import Watcher
 from gateway.detect.home import SignKind, room_class
 from gateway.detect.life_signs import Place
+from gateway.detect.vitals.limits import DEFAULTS, RESIDENT, Person
 from gateway.model.finding import FallSource, FindingKind
+from gateway.model.reading import QuantityKind
 from gateway.runtime.registry import Registry
 from gateway.store import Limits
 
@@ -87,6 +89,17 @@ def fall_watchers(config: Config, registry: Registry, *, wrists: bool) -> dict[s
     by = {name: registry.drivers[device.driver].falls for name, device in config.devices.items()}
     return {name: Watcher(source, config.devices[name].wearer) for name, source in by.items()
             if source is not None and (wrists or source is not FallSource.WRIST)}
+
+
+def people(config: Config) -> dict[str, Person]:
+    """Whose each device is, and what of their vital signs is watched."""
+    found = {}
+    for name, device in config.devices.items():
+        whose = device.wearer or RESIDENT
+        asked = config.vitals.get(whose) or Vitals()
+        given = {kind: limit for kind in QuantityKind if (limit := getattr(asked, kind.value, None)) is not None}
+        found[name] = Person(whose, (DEFAULTS if asked.defaults else {}) | given, device.position or "", asked.speak)
+    return found
 
 
 def limits(config: Config) -> Limits:

@@ -14,13 +14,14 @@ from gateway.config.conflicts import conflicts
 from gateway.config.convert import convert, unknown
 from gateway.config.errors import ConfigError, ConfigForbidden
 from gateway.config.files import unreadable
-from gateway.config.schema import City, Config, Detect, Device, Gateway, Sms, Storage, Voice
+from gateway.config.schema import City, Config, Detect, Device, Gateway, Sms, Storage, Vitals, Voice
+from gateway.detect.vitals.limits import RESIDENT
 
 DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
 BusTypes = Mapping[str, type[msgspec.Struct]]
 
-OF_EVERY_DEVICE = ("driver", "room", "wearer", "watches", "appliance")
-_SECTIONS = ("gateway", "city", "store", "voice", "detect", "sms", "bus", "devices")
+OF_EVERY_DEVICE = ("driver", "room", "wearer", "watches", "appliance", "position")
+_SECTIONS = ("gateway", "city", "store", "voice", "detect", "sms", "vitals", "bus", "devices")
 
 
 def read(path: Path) -> str:
@@ -73,6 +74,7 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
     detect = convert(_table(raw, "detect", problems), Detect, "detect", problems)
     sms = convert(_table(raw, "sms", problems), Sms, "sms", problems)
     devices = _devices(_table(raw, "devices", problems), drivers, problems)
+    vitals = _vitals(_table(raw, "vitals", problems), devices, problems)
     bus_settings = _buses(_table(raw, "bus", problems), buses, problems)
     asked = {f"bus.{name}" for name in _table(raw, "bus", [])}
     for bus in sorted({drivers[device.driver][0] for device in devices.values()}):
@@ -87,7 +89,8 @@ def salvage(text: str, path: Path, drivers: DriverTypes, buses: BusTypes) -> tup
         return None, problems
     watched = {name: device for name, device in devices.items() if drivers[device.driver][0] in bus_settings}
     config = Config(gateway=gateway, city=city, store=store or Storage(), voice=voice or Voice(),
-                    detect=detect or Detect(), sms=sms or Sms(), buses=bus_settings, devices=watched, path=path)
+                    detect=detect or Detect(), sms=sms or Sms(), vitals=vitals, buses=bus_settings,
+                    devices=watched, path=path)
     return config, problems
 
 
@@ -97,6 +100,20 @@ def _table(raw: dict[str, Any], name: str, problems: list[str]) -> dict[str, Any
         return table
     problems.append(f"{name}: is no table: write it as [{name}] with keys below")
     return {}
+
+
+def _vitals(tables: dict[str, Any], devices: dict[str, Device], problems: list[str]) -> dict[str, Vitals]:
+    """What is watched of each person; a name that no device bears is a slip of the pen, and would watch nobody."""
+    found = {}
+    for name, table in tables.items():
+        where = f"vitals.{name}"
+        if name != RESIDENT and name not in (known := {device.wearer for device in devices.values()} - {""}):
+            problems.append(unknown(where, name, {RESIDENT, *known}, "wearer"))
+        elif not isinstance(table, dict):
+            problems.append(f"{where}: is no table: write it as [vitals.NAME] with keys below")
+        elif (one := convert(table, Vitals, where, problems)) is not None:
+            found[name] = one
+    return found
 
 
 def _devices(tables: dict[str, Any], drivers: DriverTypes, problems: list[str]) -> dict[str, Device]:

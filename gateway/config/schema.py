@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gateway.detect.vitals.limits import Limit
+
 # Meta's `description` and `examples` become the words of a problem (gateway/config/advice.py).
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$", examples=["front-door"],
                                    description="a name of up to 32 lower case letters, digits, - and _")]
@@ -21,6 +23,7 @@ Hours = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2
                                     examples=["22:30-06:30"], description="two times of day")]
 Rule = Literal["not_up", "night_exit", "bathroom_overstay", "bed_exit", "appliances", "programme", "rhythm_drift"]
 Appliance = Literal["kettle", "stove", "iron", "microwave", "television"]
+Position = Literal["finger", "wrist", "arm", "ear", "mouth", "armpit", "forehead", "chest"]
 Watches = Literal["door", "innerdoor", "chair", "appliance", "light", "water"]
 
 
@@ -117,11 +120,30 @@ class Detect(Table, frozen=True, kw_only=True):
     vitals_period_s: Positive = 60.0
 
 
+class Vitals(Table, frozen=True, kw_only=True):
+    """[vitals.NAME]: what of one resident's vital signs is watched; nothing without it (docs/vitals.md).
+
+    NAME: a `wearer`, or `resident` for the devices that name none. `defaults`: the documented limits of every kind that
+    is not given here; one that is given stands as given, `{}` for none. `speak`: say aloud what was just measured.
+    """
+
+    defaults: bool = False
+    speak: bool = False
+    heart_rate: Limit | None = None
+    oxygen_saturation: Limit | None = None
+    systolic_pressure: Limit | None = None
+    diastolic_pressure: Limit | None = None
+    body_temperature: Limit | None = None
+    glucose: Limit | None = None
+    body_weight: Limit | None = None
+
+
 class Device(Table, frozen=True, kw_only=True):
     """[devices.NAME]: one device. `settings` are the keys that the driver itself defines, already checked.
 
     `wearer`: whose it is, where several residents are to be told apart; empty: the home's resident's. `watches`: what
     its contact or presence stands for, where that is not a door to the outside (in a hall) or one within (elsewhere).
+    `position`: where on the body it measures.
     `appliance`: what draws the power that it measures.
     """
 
@@ -131,6 +153,7 @@ class Device(Table, frozen=True, kw_only=True):
     wearer: str = ""
     watches: Watches | None = None
     appliance: Appliance | None = None
+    position: Position | None = None
     settings: Any
 
 
@@ -143,6 +166,7 @@ class Config(Table, frozen=True, kw_only=True):
     voice: Voice
     detect: Detect
     sms: Sms = Sms()
+    vitals: dict[str, Vitals] = {}
     buses: dict[str, Any]
     devices: dict[str, Device]
     path: Path

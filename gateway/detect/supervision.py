@@ -1,14 +1,14 @@
 """Supervision: which devices really watch, told when it changes and not at every flutter of a radio link. Pure.
 
 A return of cover is told at once, a loss after GRACE_S: a bracelet's link drops for seconds many times a day, and
-EN 50134-2 asks for supervision over hours, not seconds.
+EN 50134-2 asks for supervision over hours, not seconds. A portable monitor that is asleep is well: it is no loss.
 """
 
 from collections.abc import Iterable
 
 import msgspec
 
-from gateway.model.device import COVERED, DeviceState, DeviceStatus
+from gateway.model.device import WELL, DeviceState, DeviceStatus
 
 GRACE_S = 10.0
 
@@ -27,8 +27,8 @@ State = dict[str, Watch]
 
 
 def kind_of(state: DeviceState) -> str:
-    """Name the kind of cover: up, absent (searching, starting or lost), silent, rejected or blind."""
-    return "up" if state in COVERED else "absent" if state in _ABSENT else state.value
+    """Name the kind of cover: up (or asleep), absent (searching, starting or lost), silent, rejected or blind."""
+    return "up" if state in WELL else "absent" if state in _ABSENT else state.value
 
 
 def step(state: State, statuses: Iterable[DeviceStatus], now_mono_s: float) -> tuple[State, list[DeviceStatus]]:

@@ -15,7 +15,11 @@ class DeviceState(StrEnum):
     LOST = "lost"  # the last session failed; the next one comes after a pause
     REJECTED = "rejected"  # wrong device or settings, by its own answer
     BLIND = "blind"  # the process that runs its bus is down
+    ASLEEP = "asleep"  # portable, and nobody measures now: nothing is amiss
 
+
+WELL = frozenset({DeviceState.UP, DeviceState.ASLEEP})
+"""The states in which nothing is amiss."""
 
 COVERED = frozenset({DeviceState.UP})
 """The states in which a device really watches; in any other the resident's cover is reduced."""
@@ -31,3 +35,4 @@ class DeviceStatus(msgspec.Struct, frozen=True):
     cure: str = ""
     sessions: int = 0  # started since the daemon started
     dropped: int = 0  # samples that came too late to be of use
+    about: dict[str, str] = {}  # what it said about itself: maker, model, firmware, serial

@@ -36,6 +36,9 @@ class EventType:
     SMS_SENT = "anju.sms.sent"  # an alarm that the city had not acknowledged was told by text message
     SMS_FAILED = "anju.sms.failed"
     SMS_DELIVERED = "anju.sms.delivered"
+    VITALS_MEASURED = "anju.vitals.measured"  # what somebody measured on purpose
+    VITALS_NOTICED = "anju.vitals.noticed"  # a vital sign beyond a limit that was asked for, no alarm
+    BATTERY_LOW = "anju.battery.low"  # charge it: how long it still lasts
     VITALS_SUMMARY = "anju.vitals.summary"
     OUTBOX_GAP = "anju.outbox.gap"  # events that were given up for want of room; in the lane where they stood
 

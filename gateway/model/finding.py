@@ -23,6 +23,7 @@ class FindingKind(StrEnum):
     BATHROOM_OVERSTAY = "bathroom_overstay"
     BED_EXIT = "bed_exit_no_return"  # left the bed at night, and is neither back nor seen elsewhere
     LEFT_ON = "left_on"  # a stove or an iron, with nobody in its room
+    VITAL_SIGN = "vital_sign"  # beyond a limit that the family or the city asked for
     TEST = "test"
 
 
@@ -56,6 +57,7 @@ CODES_OF: dict[FindingKind, Codes] = {
     FindingKind.BATHROOM_OVERSTAY: Codes(11, "043", None),
     FindingKind.BED_EXIT: Codes(11, "043", None),
     FindingKind.LEFT_ON: Codes(12, None, None),
+    FindingKind.VITAL_SIGN: Codes(None, None, None),
     FindingKind.TEST: Codes(None, "058", None),
 }
 

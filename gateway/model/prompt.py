@@ -12,4 +12,6 @@ class Prompt(StrEnum):
     CLOSED = "closed"
     CANCELLED = "cancelled"
     UNREACHABLE = "unreachable"  # could not reach the centre, trying again
+    MEASURED = "measured"  # and what it was
+    MEASURE_AGAIN = "measure_again"  # that measurement failed
     WELL_NOTED = "well_noted"  # "I am fine" came late: the centre is told and may still call

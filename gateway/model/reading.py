@@ -94,12 +94,14 @@ class Accel(msgspec.Struct, frozen=True, tag="accel"):
     `samples_mg`: int16 little-endian x, y, z of each sample in milli-g, gravity included.
     `first_index`: running number of the block's first sample within one streaming session; a jump is a loss,
     a step back is a new session. Sample time is index / rate_hz, never the time of arrival.
+    `at_wrist`: False where it is worn elsewhere, which the detector of falls at the wrist knows nothing of.
     """
 
     rate_hz: float
     full_scale_g: float
     first_index: int
     samples_mg: bytes
+    at_wrist: bool = True
 
     @property
     def n(self) -> int:
@@ -115,14 +117,21 @@ class Quantity(msgspec.Struct, frozen=True, tag="quantity"):
     """One measured value in the unit of its kind; `plausible` False marks it, nothing drops it.
 
     Of a value that the device kept while it was out of reach: `age_s`, how long before the reading's stamp it was
-    taken, as far as the device's clock could be compared; `taken_local`, that clock's own word, ISO 8601 without zone.
+    taken, None where the device's clock could not be compared; `taken_local`, that clock's own word, ISO 8601 without
+    zone.
     """
 
     kind: QuantityKind
     value: float
     plausible: bool = True
-    age_s: float = 0.0
+    age_s: float | None = 0.0
     taken_local: str | None = None
+
+
+class SpotCheck(msgspec.Struct, frozen=True, tag="spot_check"):
+    """What somebody measured on purpose, once, with a portable monitor: all values of that one measurement."""
+
+    values: tuple[Quantity, ...]
 
 
 class Binary(msgspec.Struct, frozen=True, tag="binary"):
@@ -169,7 +178,7 @@ class SmsReport(msgspec.Struct, frozen=True, tag="sms"):
     cure: str = ""
 
 
-Measurement = Accel | Quantity | Binary | Press | FallFlag | SmsReport
+Measurement = Accel | Quantity | SpotCheck | Binary | Press | FallFlag | SmsReport
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -193,11 +202,19 @@ def sound(reading: Reading, now: Stamp) -> Reading:
     value, at = reading.value, reading.at
     if not math.isfinite(at.mono_s) or at.mono_s > now.mono_s + FUTURE_S:
         at = now
-    if isinstance(value, Quantity) and not math.isfinite(value.value):
-        value = replace(value, value=0.0, plausible=False)
-    if isinstance(value, Quantity) and not 0 <= value.age_s < math.inf:
-        value = replace(value, age_s=0.0)
+    if isinstance(value, Quantity):
+        value = _sound(value)
+    elif isinstance(value, SpotCheck):
+        value = SpotCheck(tuple(map(_sound, value.values)))
     return reading if at is reading.at and value is reading.value else Reading(reading.device, at, value)
+
+
+def _sound(value: Quantity) -> Quantity:
+    if not math.isfinite(value.value):
+        value = replace(value, value=0.0, plausible=False)
+    if value.age_s is not None and not 0 <= value.age_s < math.inf:
+        value = replace(value, age_s=0.0)
+    return value
 
 
 def may_drop(value: Measurement) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.detect.cover import GRACE_S
+from gateway.model.device import WELL
 
 Fault = dict[str, str]
 
@@ -52,7 +53,7 @@ def _of_parts(parts: Parts) -> Iterable[Fault]:
         if said.get("reason"):
             yield {"what": what, "reason": str(said["reason"]), "cure": str(said.get("cure", ""))}
     for device in parts.devices:
-        if device["state"] != "up":
+        if device["state"] not in WELL:
             reason = device["reason"] or device["state"]
             yield {"what": f"device {device['device']}", "reason": reason, "cure": device["cure"]}
     for cover in parts.cover:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from gateway.config import Detect
-from gateway.detect import cover, evidence, falls, supervision, triggers, vitals, watch
+from gateway.detect import cover, evidence, falls, supervision, triggers, watch
+from gateway.detect.vitals import summary as vitals
+from gateway.detect.vitals.limits import NOBODY, Person
 from gateway.model.device import COVERED, DeviceStatus
 from gateway.model.event import EventType, Lane
 from gateway.model.evidence import Evidence
 from gateway.model.finding import Finding
 from gateway.model.reading import Accel, Binary, BinaryKind, Reading
 from gateway.model.time import Stamp
+from gateway.runtime.health import Health
 from gateway.runtime.outcome import Draft, Outcome
 from gateway.runtime.routine import Routine
 
@@ -22,6 +25,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+
+ROUTINE, HEALTH = "detectors", "health"
+"""The names under which what is known is saved."""
 
 OWN_AFFAIR = frozenset({BinaryKind.WORN, BinaryKind.CHARGING})
 """Levels of a wearable that change all day: cover tells what follows from them."""
@@ -31,12 +37,15 @@ class Detectors:
     """One home's detectors. `fault(detector, error)` hears of each that failed; `watchers` tells who watches falls.
 
     `forest`: the model for falls at the wrist; without one wrists are not watched. `routine`: the resident's days.
+    `people`: whose a device is, and what of their vital signs is watched.
     """
 
     def __init__(self, settings: Detect, forest: falls.Forest | None, fault: Callable[[str, Exception], None],
-                 watchers: Callable[[], Mapping[str, cover.Watcher]] = dict, routine: Routine | None = None) -> None:
+                 watchers: Callable[[], Mapping[str, cover.Watcher]] = dict, routine: Routine | None = None,
+                 people: Callable[[str], Person] = lambda device: NOBODY) -> None:
         self._settings, self._forest, self._fault, self._watchers = settings, forest, fault, watchers
         self.routine = routine or Routine(watch.Settings())
+        self.health = Health(self.routine.seconds, people)
         self._triggers = triggers.State()
         self._falls: dict[str, falls.State] = {}
         self._evidence: dict[str, evidence.State] = {}  # of each wearer
@@ -45,22 +54,26 @@ class Detectors:
         self._cover = cover.State()
         self._levels: dict[tuple[str, str], bool] = {}
 
-    def saved(self) -> bytes:
-        """What must be known again after a restart: the resident's days. The other detectors start anew."""
-        return self.routine.saved()
+    def saved(self) -> dict[str, bytes]:
+        """What must be known again after a restart, by name: the resident's days, what was judged of their vital signs
+        and the batteries. The other detectors start anew.
+        """
+        return {ROUTINE: self.routine.saved(), HEALTH: self.health.saved()}
 
-    def restore(self, saved: bytes) -> None:
+    def restore(self, name: str, saved: bytes) -> None:
         """Take up what saved() said before the restart; what cannot be read is left out, as on the first day."""
-        for error in self.routine.restore(saved):
-            self._fault("routine", error)
+        part = self.health if name == HEALTH else self.routine
+        for error in part.restore(saved):
+            self._fault("health" if name == HEALTH else "routine", error)
 
     def reading(self, reading: Reading) -> Outcome:
         """Show one reading to every detector."""
         outcome = Outcome()
         for name, look in (("evidence", self._look_evidence), ("triggers", self._look_triggers),
-                           ("falls", self._look_falls), ("changes", self._look_changes),
+                           ("falls", self._look_falls), ("vital signs", self.health.rules),
+                           ("spot checks", self.health.spot), ("changes", self._look_changes),
                            ("routine", self.routine.reading), ("vitals", self._look_vitals),
-                           ("cover", self._look_cover)):
+                           ("battery", self.health.battery), ("cover", self._look_cover)):
             self._guarded(name, look, reading, outcome)
         return outcome
 
@@ -105,7 +118,7 @@ class Detectors:
         outcome.findings += found
 
     def _look_falls(self, reading: Reading, outcome: Outcome) -> None:
-        if isinstance(reading.value, Accel) and self._forest is not None:
+        if isinstance(reading.value, Accel) and reading.value.at_wrist and self._forest is not None:
             state = self._falls.get(reading.device, falls.State())
             self._falls[reading.device], found = falls.step(
                 state, reading.device, reading.at, reading.value, self._forest)

@@ -7,6 +7,7 @@ import msgspec
 from gateway.model.event import Lane
 from gateway.model.evidence import Evidence
 from gateway.model.finding import Finding
+from gateway.model.reading import Reading
 from gateway.model.time import Stamp
 
 
@@ -21,8 +22,9 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Outcome(msgspec.Struct):
-    """What came of a reading or a tick."""
+    """What came of a reading or a tick. `aloud`: spot checks that are said to whoever measured."""
 
     findings: list[Finding] = []
     drafts: list[Draft] = []
     evidence: list[Evidence] = []
+    aloud: list[Reading] = []

@@ -22,10 +22,10 @@ from gateway.model.evidence import Evidence, lacking
 from gateway.model.finding import Finding, FindingKind
 from gateway.model.light import LightPattern
 from gateway.model.prompt import Prompt
-from gateway.model.reading import Button, Press, Reading, SmsReport, may_drop, sound
+from gateway.model.reading import Button, Press, Reading, SmsReport, SpotCheck, may_drop, sound
 from gateway.model.time import Stamp
 from gateway.runtime.clock import Clock
-from gateway.runtime.detectors import Detectors
+from gateway.runtime.detectors import HEALTH, ROUTINE, Detectors
 from gateway.runtime.keeper import Commit, Keeper
 from gateway.runtime.outcome import Draft, Outcome
 from gateway.runtime.routine import BadAway, date
@@ -38,7 +38,6 @@ LATE_S = 5.0  # a sample this late is refused: the loop is behind, and catching 
 TICK_S = 1.0
 RETRY_TICKS = 5
 SAVE_TICKS = 300
-DETECTORS = "detectors"  # the name under which their state is saved
 CUT_SHORT = "the gateway was stopped before it was complete"
 RESTORE_S = 2.0  # a disk that does not answer in this time must not keep the devices waiting
 
@@ -51,7 +50,7 @@ class Outlets:
 
     `offer`: events for the city that the disk did not take. `show`: the light. `say`: the voice (prompt, kind, the
     alarm's id). `watch`: (what, subject, text, data) for `anju tail`. `new_id`: an id unique for ever. `has_modem`: one
-    is up; `text`: an order for it.
+    is up; `text`: an order for it. `aloud`: says what somebody just measured with a device.
     """
 
     offer: Callable[[Sequence[Event]], None]
@@ -61,6 +60,7 @@ class Outlets:
     new_id: Callable[[], str]
     has_modem: Callable[[], bool] = lambda: False
     text: Callable[[SendSms], None] = lambda order: None
+    aloud: Callable[[str, SpotCheck], None] = lambda device, check: None
 
 
 @dataclass
@@ -98,12 +98,13 @@ class Pipeline:
                 if not self._restored.is_set():
                     self._take_up(await self.store.open_alarms())
                 self._miss(await self.store.evidence.awaited())
-                saved = await self.store.detector(DETECTORS)
+                saved = {name: await self.store.detector(name) for name in (ROUTINE, HEALTH)}
         except (StoreError, TimeoutError) as error:
             log.error("the last run's state is not readable yet: %s", error)  # noqa: TRY400 - no trace needed
             return False
-        if saved is not None:
-            self.detectors.restore(saved)
+        for name, state in saved.items():
+            if state is not None:
+                self.detectors.restore(name, state)
         self._learned.set()
         return True
 
@@ -135,10 +136,14 @@ class Pipeline:
         async with asyncio.TaskGroup() as group:  # side by side, so that one commit serves both
             if self.note_boot:
                 group.create_task(self.note_boot())
-            try:
-                await self.store.save_detector(DETECTORS, self.detectors.saved())
-            except StoreError as error:
-                log.warning("detectors not saved reason=%r", error.reason)
+            for name, state in self.detectors.saved().items():
+                group.create_task(self._save(name, state))
+
+    async def _save(self, name: str, state: bytes) -> None:
+        try:
+            await self.store.save_detector(name, state)
+        except StoreError as error:
+            log.warning("detector not saved name=%s reason=%r", name, error.reason)
 
     def show(self) -> None:
         """Let the lights show how the alarms stand; for lights that were just configured."""
@@ -262,6 +267,9 @@ class Pipeline:
     def _follow(self, outcome: Outcome) -> list[Commit]:
         """Findings before drafts: the alarm first."""
         commits = []
+        for heard in outcome.aloud:
+            if isinstance(heard.value, SpotCheck):
+                self.outlets.aloud(heard.device, heard.value)
         for finding in outcome.findings:
             self.outlets.watch("finding", finding.device, finding.words, dict(finding.evidence))
             id_ = self.outlets.new_id()

@@ -110,6 +110,10 @@ class Routine:
         reasons = self.state.gaps.told
         return {"reduced": bool(reasons), "reasons": list(reasons)}
 
+    def seconds(self, stamp: Stamp) -> float:
+        """The seconds over all boots at a moment of this one (detect/home.py)."""
+        return Timeline(self._zone, self._line.kept).moment(stamp).at_s
+
     def saved(self) -> bytes:
         """What must be known again after a restart."""
         parts = {name: msgspec.Raw(msgspec.msgpack.encode(getattr(self.state, name)))

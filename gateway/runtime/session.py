@@ -7,18 +7,19 @@ UP            ready, and heard within silence_s
 SILENT        not heard for silence_s: a new session is tried, but only a sign of life makes it UP again
 LOST          the session ended or failed; the next begins after a jittered, growing pause
 REJECTED      DeviceRejected: told at once, looked at again every HELD_S, for a module that only boots rejects too
+ASLEEP        of a portable one, instead of SEARCHING, and of LOST where its link just went away: nobody measures now
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 
 from gateway.config import Device
-from gateway.model.device import DeviceState, DeviceStatus
+from gateway.model.device import WELL, DeviceState, DeviceStatus
 from gateway.model.reading import Measurement, Reading
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.clock import Clock
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 HELD_S = 60.0
 _STICKY = frozenset({DeviceState.SILENT, DeviceState.REJECTED})  # a new session alone does not change these
-_WELL = frozenset({DeviceState.SEARCHING, DeviceState.STARTING, DeviceState.UP})
+_CALM = WELL | {DeviceState.SEARCHING, DeviceState.STARTING}
 
 
 class Sink(Protocol):
@@ -86,7 +87,8 @@ class Sessions:
     """All sessions of one device, one after the other; the Link of the present one."""
 
     def __init__(self, device: Device, driver: AnyDriver, bus: Bus, means: Means) -> None:
-        self.status = DeviceStatus(device.name, DeviceState.SEARCHING, means.clock.mono_s())
+        self._absent = DeviceState.ASLEEP if driver.portable else DeviceState.SEARCHING
+        self.status = DeviceStatus(device.name, self._absent, means.clock.mono_s())
         self._device, self._driver, self._bus, self._means = device, driver, bus, means
         self._box = OrderBox()
         self._ready = asyncio.Event()
@@ -111,6 +113,9 @@ class Sessions:
         self._heard_mono_s = self._means.clock.mono_s()
         if self.status.state is DeviceState.SILENT and self._ready.is_set():
             self._become(DeviceState.UP)
+
+    def about(self, said: Mapping[str, str]) -> None:
+        self.status = msgspec.structs.replace(self.status, about=dict(said))  # a host tells it with the next state
 
     def emit(self, value: Measurement, mono_s: float) -> None:
         self.alive()
@@ -138,7 +143,9 @@ class Sessions:
                 self._become(DeviceState.REJECTED, error)
                 await self._means.sleep(HELD_S)
                 continue
-            if self.status.state is not DeviceState.SILENT:
+            if self._driver.portable and isinstance(error, LinkLost):
+                self._become(DeviceState.ASLEEP)
+            elif self.status.state is not DeviceState.SILENT:
                 self._become(DeviceState.LOST, error)
             await self._means.sleep(backoff.next_s(self._means.clock.mono_s() - started_mono_s))
 
@@ -146,7 +153,7 @@ class Sessions:
         """Run one session; tell why it ended."""
         self._ready.clear()
         if self.status.state is DeviceState.STARTING:
-            self._become(DeviceState.SEARCHING)
+            self._become(self._absent)
         try:
             async with self._bus.open(self.device, self.settings) as port:
                 if self.status.state not in _STICKY:
@@ -196,7 +203,7 @@ class Sessions:
             return
         self.status = msgspec.structs.replace(before, state=state, since_mono_s=self._means.clock.mono_s(),
                                               reason=reason, cure=cure)
-        level = logging.INFO if state in _WELL else logging.WARNING
+        level = logging.INFO if state in _CALM else logging.WARNING
         log.log(level, "device %s device=%s reason=%r cure=%r", state, self.device, reason, cure)
         self._means.sink.status(self.status)
 

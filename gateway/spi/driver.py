@@ -1,6 +1,6 @@
 """Driver and Link: one device family, and one session of one device."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -33,6 +33,9 @@ class Link(Protocol[S_co]):
     def alive(self) -> None:
         """Say that the device gave a sign of life which is no measurement (a keep-alive, an unchanged poll)."""
 
+    def about(self, said: Mapping[str, str]) -> None:
+        """Tell what the device says about itself: `maker`, `model`, `firmware`, `serial`, as far as it does."""
+
     def emit(self, value: Measurement, mono_s: float) -> None:
         """Hand over one measurement, stamped when its bytes arrived. Never blocks, never raises.
 
@@ -62,7 +65,8 @@ class Driver(Generic[S, P]):
     `marks`: any one
     of them recognises a Bluetooth device that is not configured yet.
     `falls`: by what the device watches over falls: WRIST where it gives a wearer's acceleration, WEARABLE where it
-    flags falls itself, RADAR; None where it does not, so that nobody counts on it. `tested`: how, and nothing more.
+    flags falls itself, RADAR; None where it does not, so that nobody counts on it. `portable`: it sleeps between two
+    measurements, so that not hearing it means nothing. `tested`: how, and nothing more.
 
     `settings`: its keys in the configuration. msgspec.Meta speaks for each to the technician: `description` is a noun
     for what is wanted, `examples` are good values, `extra={"identifies": True}` marks what no two devices may share.
@@ -79,6 +83,7 @@ class Driver(Generic[S, P]):
     falls: FallSource | None = None
     start_s: float = 10.0
     silence_s: float | None = None
+    portable: bool = False
     tested: tuple[Tested, ...] = ()
 
 

@@ -127,6 +127,51 @@ class VitalsContents(msgspec.Struct, frozen=True):
     max: float | None
 
 
+class MeasuredValue(msgspec.Struct, frozen=True):
+    """One value of a measurement."""
+
+    kind: QuantityKind
+    value: float
+    unit: Annotated[str, _about("UCUM.")]
+    loinc: str | None
+    plausible: Annotated[bool, _about("False: the measurement failed, or nobody has such a value. Do not act on it.")]
+
+
+class MeasuredContents(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody measured on purpose with a portable monitor. The event's `time` is when it was taken."""
+
+    values: list[MeasuredValue]
+    loinc: Annotated[str | None, _about("Of the whole: the panel of a blood pressure, else that of its first value.")]
+    age_s: Annotated[float | None, _about(
+        "How long after it was taken it arrived; null: nobody knows, and `time` is that of its arrival.")]
+    taken_local: Annotated[str | None, _about("When it was taken by the device's own clock, however wrong.")]
+    position: Annotated[str, _about("Where the device sits, where the configuration says so.")] = ""
+    wearer: str = ""
+
+
+class BeyondContents(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A vital sign beyond a limit that the family or the city asked for, and no alarm."""
+
+    kind: QuantityKind
+    value: float
+    limit: Annotated[float, _about("In the same unit; of a change: by how much it may change.")]
+    unit: Annotated[str, _about("UCUM.")]
+    loinc: str | None
+    words: Annotated[str, _about("For people, in English.")]
+    wearer: str = ""
+
+
+class BatteryContents(msgspec.Struct, frozen=True):
+    """A battery that somebody should charge or change. The hours are null where nobody can say."""
+
+    percent: float
+    flat_in_h: Annotated[float | None, _about("Hours until it is empty, most likely.")]
+    earliest_h: float | None
+    latest_h: float | None
+    words: Annotated[str, _about("For people, in English.")]
+    cure: str
+
+
 class SmsContents(msgspec.Struct, frozen=True, omit_defaults=True):
     """A text message about an alarm that the city had not acknowledged in time."""
 
@@ -163,6 +208,9 @@ CONTENTS: dict[str, type[msgspec.Struct]] = {
     EventType.SMS_SENT: SmsContents,
     EventType.SMS_FAILED: SmsContents,
     EventType.SMS_DELIVERED: SmsContents,
+    EventType.VITALS_MEASURED: MeasuredContents,
+    EventType.VITALS_NOTICED: BeyondContents,
+    EventType.BATTERY_LOW: BatteryContents,
     EventType.VITALS_SUMMARY: VitalsContents,
     EventType.OUTBOX_GAP: GapContents,
 }

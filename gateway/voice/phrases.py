@@ -9,6 +9,7 @@ from io import BytesIO
 
 from gateway.model.finding import FindingKind
 from gateway.model.prompt import Prompt
+from gateway.voice.readback import CLIPS
 from gateway.voice.waiting import Utterance
 
 with warnings.catch_warnings():
@@ -30,6 +31,8 @@ CHIMES: dict[Prompt, tuple[tuple[int, int], ...]] = {
     Prompt.CLOSED: ((1047, 160), (784, 160), (523, 300)),
     Prompt.CANCELLED: ((784, 150), (523, 300)),
     Prompt.UNREACHABLE: ((440, 200), (0, 80), (440, 200)),  # low, not to be taken for good news
+    Prompt.MEASURED: ((659, 150), (659, 150)),
+    Prompt.MEASURE_AGAIN: ((523, 150), (440, 250)),
     Prompt.WELL_NOTED: ((523, 160), (659, 160), (784, 300)),
 }
 
@@ -47,7 +50,7 @@ class Phrases:
         self.missing: list[str] = []
         self._chimes = {prompt: _chime(prompt) for prompt in Prompt}
         self._clips: dict[str, AudioSegment] = {}
-        for name in (*(f"kind-{kind}" for kind in FindingKind), *(f"prompt-{prompt}" for prompt in Prompt)):
+        for name in (*(f"kind-{kind}" for kind in FindingKind), *(f"prompt-{prompt}" for prompt in Prompt), *CLIPS):
             try:
                 self._clips[name] = _read(_clips() / language / f"{name}.wav")
             except (OSError, EOFError, wave.Error):
@@ -57,6 +60,7 @@ class Phrases:
         """Return the samples of an utterance."""
         names = [f"prompt-{utterance.prompt}"] if utterance.kind is None else [
             f"kind-{utterance.kind}", f"prompt-{utterance.prompt}"]
+        names += utterance.words
         whole = self._chimes[utterance.prompt]
         for clip in (self._clips[name] for name in names if name in self._clips):
             whole = whole + AudioSegment.silent(PAUSE_MS, RATE_HZ) + clip

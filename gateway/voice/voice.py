@@ -16,6 +16,8 @@ from typing import Any
 
 from gateway.model.finding import FindingKind
 from gateway.model.prompt import Prompt
+from gateway.model.reading import SpotCheck
+from gateway.voice import readback
 from gateway.voice.phrases import Phrases
 from gateway.voice.players import AlsaPlayer, NoPlayer, Player, PlayerError, WavPlayer
 from gateway.voice.waiting import Utterance, Waiting, enqueue, overtakes, take, unheard
@@ -53,9 +55,17 @@ class Voice:
 
     def say(self, prompt: Prompt, kind: FindingKind | None, alarm: str = "") -> None:
         """Say a prompt about an alarm of this id and kind, soon. Returns at once and never raises."""
-        self._inbox.append(Utterance(prompt, kind, alarm))
+        self._put(Utterance(prompt, kind, alarm))
+
+    def _put(self, utterance: Utterance) -> None:
+        self._inbox.append(utterance)
         if self._wake.empty():
             self._wake.put(None)
+
+    def aloud(self, device: str, check: SpotCheck) -> None:
+        """Say what somebody just measured, or that it failed, soon and after every alarm. Returns at once."""
+        words = readback.clips(check, self._language)
+        self._put(Utterance(Prompt.MEASURED if words else Prompt.MEASURE_AGAIN, None, f"measured {device}", words))
 
     def health(self) -> dict[str, Any]:
         """What is said now, how much was said and broken off; `reason` and `cure` where the device or clips fail."""
@@ -149,4 +159,4 @@ def player_for(output: str) -> Player:
 
 
 def _label(utterance: Utterance) -> str:
-    return f"{utterance.kind or 'gateway'} {utterance.prompt}"
+    return " ".join([utterance.kind or "gateway", utterance.prompt, *utterance.words])

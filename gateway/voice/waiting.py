@@ -18,11 +18,12 @@ _ON_ITS_WAY = frozenset({Prompt.SENT, Prompt.RECEIVED, Prompt.UNREACHABLE})
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """One thing to say; `kind` None and `alarm` "": about no alarm in particular."""
+    """One thing to say; `kind` None and `alarm` "": about no alarm in particular. `words`: clips that follow."""
 
     prompt: Prompt
     kind: FindingKind | None
     alarm: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def urgent(self) -> bool:
@@ -30,7 +31,7 @@ class Utterance(msgspec.Struct, frozen=True):
 
     def sounds_like(self, other: "Utterance") -> bool:
         """Tell whether nobody could hear a difference."""
-        return (self.prompt, self.kind) == (other.prompt, other.kind)
+        return (self.prompt, self.kind, self.words) == (other.prompt, other.kind, other.words)
 
 
 Waiting = tuple[Utterance, ...]

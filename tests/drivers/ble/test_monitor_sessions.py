@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from drivers.devices import blood_pressure, glucose, oximeter
+from drivers.devices.device_information import CHARACTERISTICS
 from drivers.devices.gatt_clock import CURRENT_TIME, DATE_TIME, decode_time, encode_time
 from drivers.devices.gatt_values import BATTERY_LEVEL
-from drivers.devices.monitor import DEVICE_INFORMATION, MonitorSettings
+from drivers.devices.monitor import MonitorSettings
 from drivers.testkit.advert import FakeNotes
 from drivers.testkit.ble import FakePeer
 from drivers.testkit.link import RecordedLink
 from drivers.testkit.virtual_time import run as run_virtual
-from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
+from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind, SpotCheck
 from gateway.spi import BlePeer, Driver, LinkError, LinkLost
 from tests.drivers.ble.kit import played
 
@@ -39,9 +40,12 @@ def pressure(taken: datetime | None = None, user: int | None = None) -> bytes:
             + (bytes([user]) if user is not None else b""))
 
 
-def ages(heard: RecordedLink[MonitorSettings]) -> list[float]:
-    return [value.age_s for value in heard.values if isinstance(value, Quantity)
-            and value.kind is QuantityKind.SYSTOLIC]
+def checks(heard: RecordedLink[MonitorSettings]) -> list[tuple[Quantity, ...]]:
+    return [value.values for value in heard.values if isinstance(value, SpotCheck)]
+
+
+def ages(heard: RecordedLink[MonitorSettings]) -> list[float | None]:
+    return [value.age_s for check in checks(heard) for value in check if value.kind is QuantityKind.SYSTOLIC]
 
 
 async def say(peer: FakePeer, *frames: bytes, uuid: str = CUFF) -> None:
@@ -50,12 +54,12 @@ async def say(peer: FakePeer, *frames: bytes, uuid: str = CUFF) -> None:
         await asyncio.sleep(0)
 
 
-def test_a_measurement_becomes_one_quantity_each_and_the_battery_is_read() -> None:
+def test_a_measurement_is_one_spot_check_with_all_its_values_and_the_battery_is_read() -> None:
     peer, heard = FakePeer({CUFF: b"", BATTERY_LEVEL: b"\x53"}), link()
     assert run_virtual(during(blood_pressure.DRIVER, peer, heard, say(peer, pressure()))) is None
     assert heard.values == [
-        Quantity(QuantityKind.BATTERY, 83), Quantity(QuantityKind.SYSTOLIC, 128.0),
-        Quantity(QuantityKind.DIASTOLIC, 76.0), Quantity(QuantityKind.MEAN_ARTERIAL, 93.0)]
+        Quantity(QuantityKind.BATTERY, 83), SpotCheck((Quantity(QuantityKind.SYSTOLIC, 128.0),
+        Quantity(QuantityKind.DIASTOLIC, 76.0), Quantity(QuantityKind.MEAN_ARTERIAL, 93.0)))]
     assert heard.is_ready.is_set()
 
 
@@ -64,7 +68,7 @@ def test_what_a_cuff_kept_for_two_hours_is_two_hours_old_by_the_cuffs_own_wrong_
     peer, heard = FakePeer({CUFF: b"", CURRENT_TIME: encode_time(CURRENT_TIME, wrong)}), link()
     run_virtual(during(blood_pressure.DRIVER, peer, heard, say(peer, pressure(wrong - timedelta(hours=2)))))
     assert ages(heard) == [pytest.approx(7200.0, abs=1.0)]
-    assert {value.taken_local for value in heard.values if isinstance(value, Quantity)} == {
+    assert {value.taken_local for check in checks(heard) for value in check} == {
         (wrong - timedelta(hours=2)).isoformat()}
 
 
@@ -95,9 +99,7 @@ def test_what_is_taken_after_the_clock_was_set_is_new(ahead: timedelta) -> None:
 def test_without_a_clock_to_compare_the_devices_word_stands_alone() -> None:
     peer, heard = FakePeer({CUFF: b""}), link()
     run_virtual(during(blood_pressure.DRIVER, peer, heard, say(peer, pressure(NOW))))
-    value = heard.values[0]
-    assert isinstance(value, Quantity)
-    assert (value.age_s, value.taken_local) == (0.0, NOW.isoformat())
+    assert {(value.age_s, value.taken_local) for value in checks(heard)[0]} == {(None, NOW.isoformat())}
 
 
 def test_a_shared_cuff_tells_the_residents_measurements_alone() -> None:
@@ -116,7 +118,7 @@ def test_a_device_that_refuses_what_is_optional_still_measures() -> None:
             raise LinkError("not permitted", "pair")
 
     peer, heard = Stubborn({CUFF: b"", CURRENT_TIME: b"", BATTERY_LEVEL: b"",
-                            **dict.fromkeys(DEVICE_INFORMATION.values(), b"")}), link()
+                            **dict.fromkeys(CHARACTERISTICS.values(), b"")}), link()
     assert run_virtual(during(blood_pressure.DRIVER, peer, heard, say(peer, pressure()))) is None
     assert len(ages(heard)) == 1
 

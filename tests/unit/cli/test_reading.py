@@ -123,8 +123,8 @@ def test_devices_are_listed_with_state_and_age(shell: Shell, desk: Desk):
     desk.answers["devices"] = [[a_device("bracelet"), a_device("door", "silent", age_s=4000, reason="battery?",
                                                               cure="change it")]]
     lines = shell("devices").stdout.splitlines()
-    assert lines[1].split() == ["bracelet", "wrist", "polar", "up", "0.4", "s"]
-    assert lines[2].split() == ["door", "wrist", "polar", "silent", "67", "min", "battery?:", "change", "it"]
+    assert lines[1].split() == ["bracelet", "wrist", "polar", "up", "0.4", "s", "-"]
+    assert lines[2].split() == ["door", "wrist", "polar", "silent", "67", "min", "-", "battery?:", "change", "it"]
 
 
 def test_the_outbox_shows_each_lane_and_how_old_its_oldest_is(shell: Shell, desk: Desk):

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gateway.app.settings import types
-from gateway.config import City, Detect, Gateway, Sms, Storage, Voice, advice, parse
+from gateway.config import City, Detect, Gateway, Sms, Storage, Vitals, Voice, advice, parse
 from gateway.config.load import OF_EVERY_DEVICE
 from gateway.runtime.registry import Registry
 
@@ -22,6 +22,7 @@ OPTIONAL = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 DRIVERS, BUSES = types(Registry())
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "gateway": Gateway, "city": City, "store": Storage, "voice": Voice, "detect": Detect, "sms": Sms,
+    "vitals": Vitals,
     **{f"bus.{name}": kind for name, kind in BUSES.items()},
     **{f"driver {name}": kind for name, (_, kind) in DRIVERS.items()}}
 
@@ -31,6 +32,7 @@ def documented(text: str) -> dict[str, dict[str, Any]]:
     raw = tomllib.loads(text)
     found: dict[str, dict[str, Any]] = defaultdict(dict)
     found |= {name: raw[name] for name in ("gateway", "city", "store", "voice", "detect", "sms")}
+    found["vitals"] = raw["vitals"]["resident"]
     found |= {f"bus.{name}": table for name, table in raw["bus"].items()}
     for table in raw["devices"].values():
         found[f"driver {table['driver']}"] |= {

@@ -139,8 +139,9 @@ async def test_what_a_detector_saved_and_cannot_be_read_is_no_end(tmp_path: Path
     await store.close()
     failed: list[str] = []
     detectors = Detectors(Detect(), FOREST, lambda name, error: failed.append(name))
-    detectors.restore(b"\xff")
-    assert failed == ["routine"]
+    detectors.restore("detectors", b"\xff")
+    detectors.restore("health", b"\xff")
+    assert failed == ["routine", "health"]
 
 
 async def test_the_city_declares_an_absence_and_ends_it_and_it_is_on_disk_when_done(tmp_path: Path) -> None:

@@ -13,12 +13,17 @@ import yaml
 from gateway.alarm import Rules
 from gateway.alarm import events as alarm_events
 from gateway.alarm import evidence as alarm_evidence
+from gateway.detect.battery import Forecast, Low
 from gateway.detect.cover import WORDS, Cover, Reason, Standing
+from gateway.detect.vitals import spot
+from gateway.detect.vitals.limits import NOBODY, Person
+from gateway.detect.vitals.rules import Level, Verdict
 from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import CommandResult, Outcome
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.evidence import Evidence, HeartRate, Piece
 from gateway.model.finding import CODES_OF, Codes, Finding, FindingKind
+from gateway.model.reading import Quantity, QuantityKind, SpotCheck
 from gateway.sync import schema, wire
 from gateway.sync.batch import BATCH_BYTES, pack
 from gateway.sync.contents import CONTENTS
@@ -36,6 +41,8 @@ VITALS = {"kind": "heart_rate", "unit": "/min", "loinc": "8867-4", "span_s": 60.
           "min": 61.0, "median": 66.0, "max": 80.0}
 
 
+CUFF = SpotCheck((Quantity(QuantityKind.SYSTOLIC, 128.0), Quantity(QuantityKind.DIASTOLIC, 76.0)))
+BEYOND = Verdict(Level.NOTICE, QuantityKind.GLUCOSE, 3.7, 3.9, "glucose 3.7 mmol/L is below 3.9 mmol/L")
 EVIDENCE = Evidence("f1", "a1", "bracelet", NOW, "a blow", 3.1, (Piece(-1.0, 52.0, 8.0, 2),), bytes(12),
                     (HeartRate(0.5, 70.0, True),))
 
@@ -55,7 +62,10 @@ def samples() -> list[Event]:
              for cover in (Cover("falls", False, (), (reason,), 900.0), Cover("falls", True, ("d",), (), 60.0, "Li"))]
     told += [Event(name, name, Lane.EVENT, "gateway", NOW, content) for name, content in (
         (EventType.DEVICE_STATE, DEVICE), (EventType.GATEWAY_FAULT, fault), (EventType.COMMAND_RESULT, result),
-        (EventType.VITALS_SUMMARY, VITALS),
+        (EventType.VITALS_SUMMARY, VITALS), (EventType.VITALS_MEASURED, spot.data(CUFF, Person("Li", position="arm"))),
+        (EventType.VITALS_MEASURED, spot.data(SpotCheck((Quantity(QuantityKind.WEIGHT, 0.0, False, None),)), NOBODY)),
+        (EventType.VITALS_NOTICED, BEYOND.data("Li")), (EventType.BATTERY_LOW, Low("d", 12.0, None).data()),
+        (EventType.BATTERY_LOW, Low("d", 40.0, Forecast(9.0, 4.0, None)).data()),
         (EventType.ROUTINE_NOTICED, {"kind": "rhythm_drift", "words": "rises late", "evidence": {"now_h": 9.5}}),
         (EventType.ROUTINE_COVER, {"reduced": True, "reasons": ["an animal moves here"]}),
         (EventType.SMS_SENT, SMS), (EventType.SMS_DELIVERED, SMS),

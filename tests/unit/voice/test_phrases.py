@@ -10,6 +10,7 @@ import gateway.voice
 from gateway.model.finding import FindingKind
 from gateway.model.prompt import Prompt
 from gateway.voice.phrases import CHIMES, RATE_HZ, Phrases, seconds, texts
+from gateway.voice.readback import CLIPS as READBACK
 from gateway.voice.waiting import Utterance
 
 CLIPS = Path(gateway.voice.__file__).parent / "clips"
@@ -74,7 +75,7 @@ def test_no_two_states_have_the_same_chime_and_only_an_alarm_rises_twice() -> No
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_clips_and_texts_are_the_same_set(language: str) -> None:
-    names = {f"kind-{kind}" for kind in FindingKind} | {f"prompt-{prompt}" for prompt in Prompt}
+    names = {f"kind-{kind}" for kind in FindingKind} | {f"prompt-{prompt}" for prompt in Prompt} | set(READBACK)
     assert {path.stem for path in (CLIPS / language).glob("*.wav")} == names
     said = texts(language)
     assert set(said) == names
@@ -86,7 +87,7 @@ def test_a_clip_is_speech_of_a_sensible_length_and_loudness(path: Path) -> None:
     with wave.open(str(path)) as file:
         assert (file.getframerate(), file.getsampwidth(), file.getnchannels()) == (RATE_HZ, 2, 1)
         samples = samples_of(file.readframes(file.getnframes()))
-    assert 0.5 < len(samples) / RATE_HZ < 6.0
+    assert (0.2 if path.stem in READBACK else 0.5) < len(samples) / RATE_HZ < 6.0
     assert 0.85 < np.abs(samples).max() < 0.95
     assert rms(samples) > 0.08
     edge = round(0.015 * RATE_HZ)
@@ -97,14 +98,14 @@ def test_a_clip_is_speech_of_a_sensible_length_and_loudness(path: Path) -> None:
 
 
 def test_all_clips_together_stay_small() -> None:
-    assert sum(path.stat().st_size for path in CLIPS.glob("*/*.wav")) < 3_000_000
+    assert sum(path.stat().st_size for path in CLIPS.glob("*/*.wav")) < 5_000_000
 
 
 def test_without_clips_the_chime_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     whole = Phrases("en").compose(Utterance(Prompt.RAISED, None))
     monkeypatch.setattr("gateway.voice.phrases._clips", lambda: tmp_path)
     bare = Phrases("en")
-    assert len(bare.missing) == len(FindingKind) + len(Prompt)
+    assert len(bare.missing) == len(FindingKind) + len(Prompt) + len(READBACK)
     chime = bare.compose(Utterance(Prompt.RAISED, FindingKind.SMOKE))
     assert 0.5 < seconds(chime) < seconds(whole)
     assert whole.startswith(chime)

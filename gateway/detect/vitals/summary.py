@@ -12,20 +12,7 @@ import msgspec
 
 from gateway.model.reading import UNIT_OF, Quantity, QuantityKind, Reading
 from gateway.model.time import Stamp
-
-LOINC_OF: dict[QuantityKind, str] = {
-    QuantityKind.HEART_RATE: "8867-4",  # Heart rate
-    QuantityKind.OXYGEN_SATURATION: "59408-5",  # Oxygen saturation in Arterial blood by Pulse oximetry
-    QuantityKind.SYSTOLIC: "8480-6",  # Systolic blood pressure
-    QuantityKind.DIASTOLIC: "8462-4",  # Diastolic blood pressure
-    QuantityKind.MEAN_ARTERIAL: "8478-0",  # Mean blood pressure
-    QuantityKind.BODY_TEMPERATURE: "8310-5",  # Body temperature
-    QuantityKind.GLUCOSE: "15074-8",  # Glucose [Moles/volume] in Blood
-    QuantityKind.WEIGHT: "29463-7",  # Body weight
-    QuantityKind.STEPS: "55423-8",  # Number of steps in unspecified time Pedometer
-}
-"""LOINC codes (https://loinc.org/CODE) of what is a vital sign of the resident; a room's temperature or a battery is
-none."""
+from gateway.model.vocabulary import LOINC_OF
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from statistics import median
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.detect import vitals
+from gateway.detect.vitals import summary as vitals
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind, Reading
 from tests.unit.detect.stamps import at
 
