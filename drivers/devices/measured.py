@@ -21,6 +21,7 @@ PLAUSIBLE: dict[QuantityKind, tuple[float, float]] = {
     QuantityKind.GLUCOSE: (1.1, 33.3),  # what home meters measure: 20 to 600 mg/dL
     QuantityKind.WEIGHT: (20, 300),
     QuantityKind.BATTERY: (0, 100),
+    QuantityKind.BEAT_INTERVAL: (250, 2500),  # 240 to 24 beats a minute
     QuantityKind.TEMPERATURE: (-40, 85),
     QuantityKind.HUMIDITY: (0, 100),
 }

@@ -1,4 +1,4 @@
-"""Polar Measurement Data (PMD): control point messages and acceleration frames. Pure: bytes in, values out.
+"""Polar Measurement Data (PMD): control point messages, frames of acceleration and PPI. Pure: bytes in, values out.
 
 Source: Polar Measurement Data Specification, as published by Polar with its BLE SDK. A data frame is
 
@@ -24,12 +24,13 @@ SERVICE = "fb005c80-02e7-f387-1cad-8acd2d8df0c8"
 CONTROL_POINT = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
 DATA = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
 
-ACC = 0x02  # measurement type
+ACC, PPI = 0x02, 0x03  # measurement types
 TYPE_MASK = 0x3F  # the bits above tell online from offline recording
 RESPONSE = 0xF0
 MAX_SAMPLES = 1024  # of one frame: more than the longest attribute (512 bytes) holds at one bit a delta
 
 _HEADER = struct.Struct("<BQB")
+_BEAT = struct.Struct("<BHHB")
 _CHANNELS = 3
 _COMPRESSED = 0x80
 _RAW_BYTES = {0: 1, 1: 2, 2: 3}  # frame type -> bytes of a channel, in milli-g
@@ -89,6 +90,15 @@ class AccFrame(msgspec.Struct, frozen=True):
     samples_mg: list[tuple[int, int, int]]
 
 
+class Beat(msgspec.Struct, frozen=True):
+    """One pulse-to-pulse interval, not to be trusted where the wearer `moved`. `contact`: None where it cannot tell."""
+
+    interval_ms: int
+    error_ms: int
+    moved: bool
+    contact: bool | None
+
+
 def request(op: Op, measurement: int = ACC, settings: Settings | None = None) -> bytes:
     """Encode a control point request; a start carries one value of each setting."""
     body = bytes([op, measurement])
@@ -141,6 +151,24 @@ def decode_acc(data: bytes, factor: float) -> AccFrame:
     if any(value not in _INT16 for value in chain.from_iterable(samples)):
         raise DecodeError("acceleration beyond 32 g")
     return AccFrame(last_ns, samples)
+
+
+def decode_ppi(data: bytes) -> list[Beat]:
+    """Decode a data frame of pulse-to-pulse intervals, whose timestamp says nothing. Raises DecodeError.
+
+    A sample: heart rate u8, interval u16 ms, error estimate u16 ms, flags u8: bit 0 blocked by movement, bit 1 skin
+    contact, bit 2 contact is supported.
+    """
+    if len(data) < _HEADER.size:
+        raise DecodeError(f"frame of {len(data)} bytes")
+    measurement, _, kind = _HEADER.unpack_from(data)
+    content = data[_HEADER.size:]
+    if measurement & TYPE_MASK != PPI or kind != 0:
+        raise DecodeError(f"measurement type {measurement}, frame type {kind:#x} are no intervals")
+    if not content or len(content) % _BEAT.size:
+        raise DecodeError(f"{len(content)} bytes are no whole intervals")
+    return [Beat(interval_ms, error_ms, bool(flags & 0x01), bool(flags & 0x02) if flags & 0x04 else None)
+            for _, interval_ms, error_ms, flags in _BEAT.iter_unpack(content)]
 
 
 def _raw(content: bytes, size: int) -> list[tuple[int, int, int]]:

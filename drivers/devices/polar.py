@@ -1,4 +1,8 @@
-"""Polar Verity Sense and OH1: acceleration for falls, heart rate, battery, worn or charging. It has no SOS button.
+"""Polar Verity Sense, OH1 and H10: acceleration, heart rate, battery, worn or charging. They have no SOS button.
+
+Only what is worn at the wrist watches over falls: the model of falls has learned no chest, where the H10 sits.
+Intervals between beats are told where they are asked for: of the H10 with its heart rate, of the others as PPI, a
+stream of its own that costs battery.
 
 Worn is the skin contact of the heart rate sensor, told when it changes; charging is that the bracelet refuses to
 measure because it lies in its charger. How well the contact tells a wrist from a table is not measured.
@@ -13,7 +17,7 @@ import struct
 from collections.abc import AsyncIterator
 from typing import ClassVar, Literal
 
-from drivers.devices import pmd
+from drivers.devices import device_information, pmd
 from drivers.devices.gatt_values import (
     BATTERY_LEVEL,
     HEART_RATE_MEASUREMENT,
@@ -33,15 +37,27 @@ _ANSWER_S = 5.0  # the control point answers within tens of milliseconds
 _STOP_S = 2.0
 _BAD_IN_A_ROW = 10  # damaged frames; one alone is dropped and counted
 _CLOCK_STEP_S = 600.0  # the device's clock was set: an interval longer than any link survives in silence
+_PPI_FRAME = bytes([pmd.PPI])
 _RANGE_WANTED_G = 8  # a fall on a hard floor peaks at 4 to 8 g on the wrist
 
 
 class PolarSettings(Addressed, frozen=True, kw_only=True):
-    """[devices.NAME] of a Polar bracelet. The Verity Sense offers 52 Hz; 26 Hz only where its firmware says so."""
+    """[devices.NAME] of a Polar bracelet. The Verity Sense offers 52 Hz; 26 Hz only where its firmware says so.
+
+    `intervals`: tell the intervals between beats.
+    """
 
     urgent: ClassVar[bool] = True
 
     rate_hz: Literal[52, 26] = 52
+    intervals: bool = False
+
+
+class H10Settings(Addressed, frozen=True, kw_only=True):
+    """[devices.NAME] of a Polar H10. `intervals`: tell the intervals between beats."""
+
+    rate_hz: Literal[25, 50, 100, 200] = 50
+    intervals: bool = False
 
 
 class SampleCount:
@@ -94,7 +110,8 @@ def choose(offered: pmd.Settings, rate_hz: int) -> pmd.Settings:
 class _Session:
     """One run over one peer."""
 
-    def __init__(self, link: Link[PolarSettings], peer: BlePeer) -> None:
+    def __init__(self, link: Link[PolarSettings] | Link[H10Settings], peer: BlePeer, at_wrist: bool) -> None:
+        self._at_wrist = at_wrist
         self._link, self._peer = link, peer
         self._arrivals: AsyncIterator[Notification] = peer.notifications()
         self._count = SampleCount(link.settings.rate_hz)
@@ -109,10 +126,13 @@ class _Session:
         await self._start()
         if self._peer.has(HEART_RATE_MEASUREMENT):
             await self._peer.subscribe(HEART_RATE_MEASUREMENT)
+        if self._at_wrist and self._link.settings.intervals:
+            await self._start_intervals()
         if self._peer.has(BATTERY_LEVEL):
             level = await self._peer.read(BATTERY_LEVEL)
             self._take(Notification(_now_mono_s(), BATTERY_LEVEL, level))
             await self._peer.subscribe(BATTERY_LEVEL)
+        await device_information.tell(self._link, self._peer)
         async for arrival in self._arrivals:
             self._take(arrival)
 
@@ -142,20 +162,29 @@ class _Session:
             self._factor = pmd.decode_settings(started.parameters).get(Setting.FACTOR, (1.0,))[0]
         self._range_g = chosen.get(Setting.RANGE, (float(_RANGE_WANTED_G),))[0]
         self._streaming = True
-        self._emit_now(Binary(BinaryKind.CHARGING, active=False))
+        if self._at_wrist:  # a strap has a coin cell and no charger
+            self._emit_now(Binary(BinaryKind.CHARGING, active=False))
 
-    async def _ask(self, op: Op, settings: pmd.Settings | None = None) -> pmd.Response:
+    async def _start_intervals(self) -> None:
+        """PPI has no settings to choose. A device without it still watches over falls."""
+        await self._ask(Op.STOP, measurement=pmd.PPI)
+        started = await self._ask(Op.START, measurement=pmd.PPI)
+        if started.status != Status.SUCCESS:
+            log.warning("no intervals between beats device=%s status=%d: set intervals = false", self._link.device,
+                        started.status)
+
+    async def _ask(self, op: Op, settings: pmd.Settings | None = None, measurement: int = pmd.ACC) -> pmd.Response:
         """Do one control point request; what else arrives meanwhile is taken as ever."""
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await self._peer.write(pmd.CONTROL_POINT, pmd.request(op, pmd.ACC, settings))
+                await self._peer.write(pmd.CONTROL_POINT, pmd.request(op, measurement, settings))
                 async for arrival in self._arrivals:
                     if arrival.uuid != pmd.CONTROL_POINT:
                         self._take(arrival)
                         continue
                     with contextlib.suppress(DecodeError):
                         response = pmd.decode_response(arrival.data)
-                        if (response.op, response.measurement) == (op, pmd.ACC):
+                        if (response.op, response.measurement) == (op, measurement):
                             return response
         except TimeoutError:
             pass
@@ -163,7 +192,9 @@ class _Session:
 
     def _take(self, arrival: Notification) -> None:
         try:
-            if arrival.uuid == pmd.DATA and self._streaming:
+            if arrival.uuid == pmd.DATA and arrival.data[:1] == _PPI_FRAME:
+                self._tell_intervals(arrival)
+            elif arrival.uuid == pmd.DATA and self._streaming:
                 self._acc(arrival)
             elif arrival.uuid == HEART_RATE_MEASUREMENT:
                 rate = decode_heart_rate(arrival.data)
@@ -172,6 +203,9 @@ class _Session:
                     self._link.emit(Binary(BinaryKind.WORN, rate.contact), arrival.mono_s)
                 beats = quantity(QuantityKind.HEART_RATE, rate.bpm, sure=rate.contact is not False)
                 self._link.emit(beats, arrival.mono_s)
+                if self._link.settings.intervals:
+                    for interval_s in rate.rr_s:
+                        self._emit_interval(1000 * interval_s, rate.contact is not False, arrival.mono_s)
             elif arrival.uuid == BATTERY_LEVEL:
                 percent = decode_battery_percent(arrival.data)
                 self._link.emit(Quantity(QuantityKind.BATTERY, percent), arrival.mono_s)
@@ -183,13 +217,21 @@ class _Session:
                 raise LinkError(f"{_BAD_IN_A_ROW} damaged frames in a row ({error})",
                                 "switch the bracelet off and on; if it stays, update its firmware") from error
 
+    def _tell_intervals(self, arrival: Notification) -> None:
+        for beat in pmd.decode_ppi(arrival.data):
+            self._emit_interval(beat.interval_ms, not beat.moved and beat.contact is not False, arrival.mono_s)
+
+    def _emit_interval(self, interval_ms: float, sure: bool, mono_s: float) -> None:
+        self._link.emit(quantity(QuantityKind.BEAT_INTERVAL, interval_ms, sure=sure), mono_s)
+
     def _acc(self, arrival: Notification) -> None:
         frame = pmd.decode_acc(arrival.data, self._factor)
         first = self._count.first_index(frame, arrival.mono_s)
         samples = b"".join(struct.pack("<hhh", *sample) for sample in frame.samples_mg)
         self._bad_in_a_row = 0
         self._link.ready()
-        self._link.emit(Accel(self._link.settings.rate_hz, self._range_g, first, samples), arrival.mono_s)
+        self._link.emit(Accel(self._link.settings.rate_hz, self._range_g, first, samples, self._at_wrist),
+                        arrival.mono_s)
 
     def _must(self, response: pmd.Response) -> None:
         """Raise what an error code of the control point means."""
@@ -200,7 +242,7 @@ class _Session:
                 self._emit_now(Binary(BinaryKind.CHARGING, active=True))
                 raise LinkError("the bracelet lies in its charger", "take it out and put it on the wrist")
             case Status.INVALID_MEASUREMENT | Status.NOT_SUPPORTED:
-                raise DeviceRejected("the device measures no acceleration", "use a Polar Verity Sense or OH1")
+                raise DeviceRejected("the device measures no acceleration", "use a Polar Verity Sense, OH1 or H10")
             case _:
                 raise LinkError(f"the bracelet refused request {response.op} with error {response.status}",
                                 "switch it off and on; if it stays, update its firmware")
@@ -214,8 +256,16 @@ def _now_mono_s() -> float:
 
 
 async def run(link: Link[PolarSettings], peer: BlePeer) -> None:
-    """Run one session until the link ends."""
-    session = _Session(link, peer)
+    """Run one session of a bracelet until the link ends."""
+    await _run(_Session(link, peer, at_wrist=True))
+
+
+async def run_h10(link: Link[H10Settings], peer: BlePeer) -> None:
+    """Run one session of a chest strap until the link ends."""
+    await _run(_Session(link, peer, at_wrist=False))
+
+
+async def _run(session: _Session) -> None:
     try:
         await session.run()
     finally:
@@ -228,10 +278,23 @@ DRIVER = Driver(
     bus="ble",
     settings=PolarSettings,
     run=run,
-    gives=("accel", "heart_rate", "battery", BinaryKind.WORN.value, BinaryKind.CHARGING.value),
+    gives=("accel", "heart_rate", "beat_interval", "battery", BinaryKind.WORN.value, BinaryKind.CHARGING.value),
     marks=(Mark(name="Polar Sense "), Mark(name="Polar OH1 "),),
     falls=FallSource.WRIST,
     start_s=20.0,
     silence_s=15.0,  # heart rate comes every second, a frame of acceleration at least every two
     tested=(Tested.VECTORS, Tested.EMULATED),
+)
+
+H10 = Driver(
+    name="polar-h10",
+    title="Polar H10 chest strap",
+    bus="ble",
+    settings=H10Settings,
+    run=run_h10,
+    gives=("accel", "heart_rate", "beat_interval", "battery", BinaryKind.WORN.value),
+    marks=(Mark(name="Polar H10 "),),
+    start_s=20.0,
+    silence_s=15.0,
+    tested=(Tested.VECTORS,),
 )

@@ -1,7 +1,7 @@
 """RecordedLink: the runtime's end of a session for tests of drivers; keeps what the driver says, in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Generic, TypeVar
 
 import msgspec
@@ -13,12 +13,14 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class RecordedLink(Generic[S]):
-    """`said`: (mono_s, measurement) in order of arrival; `lives`: how often the driver called alive()."""
+    """`said`: (mono_s, measurement) in order of arrival; `lives`: how often the driver called alive();
+    `told`: what it said about the device."""
 
     def __init__(self, settings: S, device: str = "device") -> None:
         self.device, self.settings = device, settings
         self.said: list[tuple[float, Measurement]] = []
         self.lives = 0
+        self.told: dict[str, str] = {}
         self.is_ready = asyncio.Event()
         self._last: Order | None = None
         self._changed = asyncio.Event()
@@ -34,6 +36,9 @@ class RecordedLink(Generic[S]):
     def alive(self) -> None:
         self.lives += 1
         self._changed.set()
+
+    def about(self, said: Mapping[str, str]) -> None:
+        self.told = dict(said)
 
     def emit(self, value: Measurement, mono_s: float) -> None:
         self.said.append((mono_s, value))

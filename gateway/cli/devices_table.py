@@ -13,10 +13,19 @@ def devices(found: list[dict[str, Any]]) -> Table:
     for device in found:
         why = device.get("reason") or ""
         cure = device.get("cure") or ""
-        table.add_row(device["device"], device.get("room") or "-", device["driver"], screen.state(device["state"]),
+        table.add_row(device["device"], device.get("room") or "-", model(device), screen.state(device["state"]),
                       screen.age(device.get("age_s")), battery(device.get("battery")),
                       f"{why}: {cure}" if why and cure else why or cure)
     return table
+
+
+def model(device: dict[str, Any]) -> str:
+    """The driver, and in brackets what the device says it is."""
+    about = device.get("about") or {}
+    said = [" ".join(about[what] for what in ("maker", "model") if what in about)]
+    said += [f"{what} {about[what]}" for what in ("firmware", "serial") if what in about]
+    words = ", ".join(filter(None, said))
+    return f"{device['driver']} ({words})" if words else str(device["driver"])
 
 
 def battery(known: dict[str, Any] | None) -> str:

@@ -54,6 +54,7 @@ class QuantityKind(StrEnum):
     GLUCOSE = "glucose"  # in blood
     WEIGHT = "body_weight"
     RESPIRATION = "respiration"
+    BEAT_INTERVAL = "beat_interval"  # from one heart beat to the next
     POWER = "power"  # active, of what is plugged in
     ENERGY = "energy"  # drawn so far, by its plug's count
     SIGNAL = "signal"  # of a modem: 0 is -113 dBm or less, 100 is -51 dBm or more (3GPP TS 27.007, 8.5)
@@ -73,6 +74,7 @@ UNIT_OF: dict[QuantityKind, str] = {
     QuantityKind.GLUCOSE: "mmol/L",
     QuantityKind.WEIGHT: "kg",
     QuantityKind.RESPIRATION: "/min",
+    QuantityKind.BEAT_INTERVAL: "ms",
     QuantityKind.POWER: "W",
     QuantityKind.ENERGY: "kW.h",
     QuantityKind.SIGNAL: "%",

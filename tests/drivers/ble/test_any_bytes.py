@@ -18,13 +18,13 @@ from drivers.devices import (
     heart_rate,
     infinitime,
     medfloat,
-    monitor,
     oximeter,
     pmd,
     scale,
     thermometer,
 )
 from drivers.devices.bthome_sensor import Receiver
+from drivers.devices.device_information import decode_text
 from drivers.devices.gatt_values import DecodeError
 from drivers.devices.measured import Measured
 from gateway.model.reading import Quantity
@@ -53,8 +53,8 @@ DECODERS: list[Callable[[bytes], object]] = [
     medfloat.decode_sfloat, medfloat.decode_float, heart_rate.measure, oximeter.measure_spot_check,
     oximeter.measure_continuous, blood_pressure.measure, thermometer.measure, scale.measure, glucose_record,
     glucose.decode_answer, infinitime.measure_steps, infinitime.measure_heart_rate, gatt_clock.decode_time,
-    gatt_values.decode_battery_percent, monitor.decode_text, bthome.decode, bthome.decode_objects, sealed, blueup_flags,
-    pmd.decode_acc, pmd.decode_response, pmd.decode_settings]
+    gatt_values.decode_battery_percent, decode_text, bthome.decode, bthome.decode_objects, sealed, blueup_flags,
+    pmd.decode_acc, pmd.decode_ppi, pmd.decode_response, pmd.decode_settings]
 
 
 @pytest.mark.nightly

@@ -13,7 +13,8 @@ from drivers.devices.gatt_clock import CURRENT_TIME, DATE_TIME, decode_time, enc
 from drivers.devices.gatt_values import DecodeError
 from drivers.devices.measured import Measured
 from drivers.devices.medfloat import Special
-from drivers.devices.monitor import Measure, decode_text
+from drivers.devices.device_information import decode_text
+from drivers.devices.monitor import Measure
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
 
 # 2024-05-17 08:30:15: year 2024 = 0x07E8, month 5, day 17 = 0x11, 8, 30 = 0x1E, 15 = 0x0F

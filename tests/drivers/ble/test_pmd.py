@@ -143,3 +143,17 @@ def test_no_bytes_crash_the_control_point(data: bytes) -> None:
     for decode in (pmd.decode_response, pmd.decode_settings):
         with contextlib.suppress(DecodeError):
             assert decode(data) is not None
+
+
+def test_pulse_intervals_have_an_error_and_say_whether_to_trust_them() -> None:
+    samples = "3c e803 0a00 06" "00 2003 1e00 01" "00 9001 0000 04"
+    assert pmd.decode_ppi(bytes.fromhex("03 0000000000000000 00" + samples)) == [
+        pmd.Beat(1000, 10, moved=False, contact=True), pmd.Beat(800, 30, moved=True, contact=None),
+        pmd.Beat(400, 0, moved=False, contact=False)]
+
+
+@pytest.mark.parametrize("text", ["", "03 0000000000000000 00", "03 0000000000000000 00 3c e803 0a00",
+                                  "02 0000000000000000 00 3ce8030a0006", "03 0000000000000000 80 3ce8030a0006"])
+def test_damaged_intervals_are_a_typed_error(text: str) -> None:
+    with pytest.raises(DecodeError):
+        pmd.decode_ppi(bytes.fromhex(text))

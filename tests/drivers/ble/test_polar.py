@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from drivers.devices import pmd
+from drivers.devices.device_information import CHARACTERISTICS as CHARACTERISTICS_180A
 from drivers.devices.gatt_values import BATTERY_LEVEL, HEART_RATE_MEASUREMENT
-from drivers.devices.polar import DRIVER, PolarSettings, SampleCount, choose
+from drivers.devices.polar import DRIVER, H10, H10Settings, PolarSettings, SampleCount, choose
 from drivers.testkit.ble import FakePeer
 from drivers.testkit.virtual_time import run as run_virtual
 from gateway.model.finding import FallSource
@@ -268,3 +269,71 @@ def test_an_address_that_is_none_is_refused_by_the_settings(address: str) -> Non
 
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"address": address}, PolarSettings)
+
+
+def told(link: FakeLink, kind: QuantityKind) -> list[tuple[float, bool]]:
+    quantities = [value for value in link.values if isinstance(value, Quantity)]
+    return [(value.value, value.plausible) for value in quantities if value.kind is kind]
+
+
+def strap() -> FakePeer:
+    """A peer that answers as an H10: 200 Hz down to 25, 16 bit, three ranges, no channels, no factor."""
+    offered = bytes.fromhex("00 04 1900 3200 6400 c800 01 01 1000 02 03 0200 0400 0800")
+
+    def on_write(_uuid: str, data: bytes) -> list[tuple[str, bytes]]:
+        return [(pmd.CONTROL_POINT, bytes([0xF0, data[0], data[1], 0, 0]) + (offered if data[0] == 1 else b""))]
+
+    return FakePeer(CHARACTERISTICS, on_write)
+
+
+def test_a_chest_strap_gives_acceleration_that_is_not_judged_as_a_wrists() -> None:
+    peer, link = strap(), FakeLink(H10Settings(address="C0:00:00:00:00:01"))  # type: ignore[arg-type]
+    data = bytes.fromhex("02 00 94 35 77 00 00 00 00 01 e8 03 18 fc 00 00")
+    run_virtual(played(H10.run(link, peer), send(peer, data)))
+    assert [data.hex(" ") for _, data in peer.written][1] == "02 02 00 01 32 00 01 01 10 00 02 01 08 00"
+    (block,) = link.blocks
+    assert (block.rate_hz, block.full_scale_g, block.at_wrist) == (50, 8, False)
+    assert struct.unpack("<3h", block.samples_mg) == (1000, -1000, 0)
+    assert not [value for value in link.values if isinstance(value, Binary) and value.kind is BinaryKind.CHARGING]
+    assert H10.falls is None
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_straps_intervals_come_with_its_heart_rate_where_they_are_asked_for(wanted: bool) -> None:
+    peer, link = strap(), FakeLink(H10Settings(address="C0:00:00:00:00:01", intervals=wanted))  # type: ignore[arg-type]
+
+    async def beat() -> None:
+        peer.notify(HEART_RATE_MEASUREMENT, bytes([0x16, 60, 0x00, 0x04, 0x00, 0x02]))  # 1024 and 512 of 1/1024 s
+
+    run_virtual(played(H10.run(link, peer), beat()))
+    assert told(link, QuantityKind.BEAT_INTERVAL) == ([(1000.0, True), (500.0, True)] if wanted else [])
+
+
+def test_pulse_intervals_are_a_stream_of_their_own_and_marked_in_movement() -> None:
+    answers = sensor.Measurement()
+
+    def on_write(_uuid: str, data: bytes) -> list[tuple[str, bytes]]:
+        ppi = bytes([0xF0, data[0], data[1], 0, 0])
+        return [(pmd.CONTROL_POINT, ppi if data[1] == pmd.PPI else answers.answer(data))]
+
+    peer = FakePeer(CHARACTERISTICS, on_write)
+    link = FakeLink(PolarSettings(address="C0:00:00:00:00:01", intervals=True))
+    frame_of_two = bytes.fromhex("03 0000000000000000 00" "3c e803 0a00 06" "3c 2003 0a00 07")
+    run_virtual(during(peer, link, send(peer, frame_of_two)))
+    assert "02 03" in [data.hex(" ") for _, data in peer.written]
+    assert told(link, QuantityKind.BEAT_INTERVAL) == [(1000, True), (800, False)]
+
+
+def test_a_bracelet_without_intervals_still_watches_over_falls() -> None:
+    peer, _measurement = bracelet()  # its control point knows acceleration only
+    link = FakeLink(PolarSettings(address="C0:00:00:00:00:01", intervals=True))
+    run_virtual(during(peer, link, send(peer, frame(0, 36))))
+    assert len(link.blocks) == 1
+
+
+def test_what_the_bracelet_says_about_itself_is_told_once_a_connection() -> None:
+    peer, _measurement = bracelet()
+    peer.values |= {CHARACTERISTICS_180A["model"]: b"Verity Sense", CHARACTERISTICS_180A["firmware"]: b"2.2.6\0",
+                    CHARACTERISTICS_180A["serial"]: b""}
+    run_virtual(during(peer, link := FakeLink(), send(peer, frame(0, 36))))
+    assert link.told == {"model": "Verity Sense", "firmware": "2.2.6"}

@@ -27,6 +27,7 @@ def heard(name: str | None = None, services: tuple[str, ...] = (), data: tuple[s
 IN_THE_AIR = {  # advertisement of each kind -> its drivers
     "Verity Sense": (heard("Polar Sense 1AC0FFEE", (HEART_RATE,), company=0x6B), ["polar"]),
     "OH1": (heard("Polar OH1 12345678", (HEART_RATE,), company=0x6B), ["polar"]),
+    "H10": (heard("Polar H10 A1B2C3D4", (HEART_RATE,), company=0x6B), ["polar-h10"]),
     "belt": (heard("HRM-Pro", (HEART_RATE,)), ["heart-rate"]),
     "oximeter": (heard("Nonin3230", ("1822",)), ["oximeter"]),
     "cuff": (heard("BLESmart_0000", ("1810",)), ["blood-pressure"]),

@@ -1,7 +1,7 @@
 """Contacts and smoke alarms: bits to measurements, and a session on the fake port."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ class RecordingLink:
 
     def alive(self) -> None:
         self.log.append("alive")
+
+    def about(self, said: Mapping[str, str]) -> None:
+        self.log.append(said)
 
     def emit(self, value: Measurement, mono_s: float) -> None:
         self.log.append((value, mono_s))

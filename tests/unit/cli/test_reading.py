@@ -127,6 +127,14 @@ def test_devices_are_listed_with_state_and_age(shell: Shell, desk: Desk):
     assert lines[2].split() == ["door", "wrist", "polar", "silent", "67", "min", "-", "battery?:", "change", "it"]
 
 
+def test_a_device_shows_what_it_says_about_itself(shell: Shell, desk: Desk):
+    about = {"model": "Verity Sense", "maker": "Polar Electro Oy", "firmware": "2.2.6", "serial": "A1B2"}
+    desk.answers["devices"] = [[a_device("bracelet", about=about), a_device("other", about={"serial": "7"})]]
+    text = shell("devices").stdout
+    assert "polar (Polar Electro Oy Verity Sense, firmware 2.2.6, serial A1B2)" in text
+    assert "polar (serial 7)" in text
+
+
 def test_the_outbox_shows_each_lane_and_how_old_its_oldest_is(shell: Shell, desk: Desk):
     oldest = {"boot_id": BOOT_ID, "mono_s": time.monotonic() - 300, "wall_s": None, "quality": "unset"}
     other_boot = {"boot_id": "another", "mono_s": 5.0, "wall_s": None, "quality": "unset"}

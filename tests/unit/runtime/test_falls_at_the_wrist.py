@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from gateway.app.settings import fall_watchers, types
 from gateway.config import Detect, salvage
@@ -53,6 +54,13 @@ def test_a_fall_of_each_bracelet_is_told_of_it_alone() -> None:
     found = [finding for device, block in mixed for finding in told(detectors, device, [block])]
     assert [(one.kind, one.device, one.source) for one in found] == [
         (FindingKind.FALL, device, FallSource.WRIST) for device in ("his", "hers")]
+
+
+def test_what_is_not_worn_at_the_wrist_is_not_judged_by_a_model_of_wrists() -> None:
+    detectors = Detectors(Detect(), FOREST, fail)
+    blocks = fallen()
+    assert told(detectors, "chest", [replace(block, at_wrist=False) for block in blocks]) == []
+    assert len(told(detectors, "wrist", blocks)) == 1
 
 
 def test_without_a_model_wrists_are_not_watched_and_everything_else_is() -> None:

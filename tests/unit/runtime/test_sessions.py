@@ -42,6 +42,14 @@ def test_a_good_device_comes_up_and_stays() -> None:
     assert bus.closed == ["d"]
 
 
+def test_what_a_device_says_about_itself_stays_in_its_status() -> None:
+    async def tell(_bus: kit.TestBus, sessions: Sessions) -> None:
+        sessions.about({"model": "X"})
+
+    _, _, sessions = live("lose", 5, meanwhile=tell)
+    assert sessions.status.about == {"model": "X"}
+
+
 def test_a_lost_link_leads_to_new_sessions_with_growing_pauses() -> None:
     sink, _, sessions = live("lose", 60)
     assert sink.states("d")[:4] == ["starting", "up", "lost", "starting"]
