@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.devices import blood_pressure, glucose, heart_rate, infinitime, oximeter, scale, thermometer
+from drivers.devices.device_information import decode_text
 from drivers.devices.gatt_clock import CURRENT_TIME, DATE_TIME, decode_time, encode_time
 from drivers.devices.gatt_values import DecodeError
 from drivers.devices.measured import Measured
 from drivers.devices.medfloat import Special
-from drivers.devices.device_information import decode_text
 from drivers.devices.monitor import Measure
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
 
