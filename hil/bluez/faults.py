@@ -17,12 +17,13 @@ class BlueZError(Exception):
 class Faults:
     """`deaf`: discovery is on but hears nothing, as when the kernel's and bluetoothd's ideas of it part.
 
-    `slow_s`: how long a method takes before it does anything.
+    `slow_s`: how long a method takes before it does anything. `always`: what it answers until that is taken back.
     """
 
     def __init__(self) -> None:
         self.deaf = False
         self.slow_s: dict[str, float] = {}
+        self.always: dict[str, str] = {}
         self._answers: dict[str, deque[str]] = defaultdict(deque)
         self.met: list[str] = []
 
@@ -31,11 +32,11 @@ class Faults:
         self._answers[method].extend(answers)
 
     async def meet(self, method: str) -> None:
-        """Fail as told, once for each answer; HANG until cancelled."""
+        """Fail as told: always, or once for each answer; HANG until cancelled."""
         await asyncio.sleep(self.slow_s.get(method, 0.0))
-        if not self._answers[method]:
+        if not self._answers[method] and method not in self.always:
             return
-        answer = self._answers[method].popleft()
+        answer = self.always.get(method) or self._answers[method].popleft()
         self.met.append(f"{method} {answer}")
         if answer == HANG:
             await asyncio.Event().wait()

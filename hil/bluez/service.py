@@ -37,6 +37,7 @@ class FakeBlueZ:
         self._host, self._bus_address, self._adapter_name = host, bus_address, adapter
         self._temporary_s = temporary_s
         self.faults = Faults()
+        self._plugged = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._bus: MessageBus | None = None
 
@@ -50,7 +51,8 @@ class FakeBlueZ:
         self._links = Links(self._tree, self._host, self._adapter, self._bonds, self._spawn)
         self._methods = self._table()
         self._tree.add("/org/bluez", {MANAGER: {}})
-        self._adapter.appear()
+        if self._plugged:
+            self._adapter.appear()
         await self._bonds.appear()
         bus.add_message_handler(self._on_message)
         await bus.call(Message(destination=_DBUS, path="/org/freedesktop/DBus", interface=_DBUS, member="AddMatch",
@@ -82,10 +84,12 @@ class FakeBlueZ:
         await self.start()
 
     async def pull_adapter(self) -> None:
+        self._plugged = False
         await self._links.end_all()
         await self._adapter.vanish()
 
     def plug_adapter(self) -> None:
+        self._plugged = True
         self._adapter.appear()
 
     async def switch(self, on: bool) -> None:

@@ -11,13 +11,18 @@
     bond.py      what a missing bond looks like
     notebook.py  what drivers want to know again after a restart
     bluez.py     the host's Bluetooth service watched over D-Bus: adapter, kept links, its death
+    ladder.py    what to try when the radio does not work: a table
+    recovery.py  the ladder's rungs carried out
+    systemd.py   those that need root
     backends.py  stand-ins for BlueZ, by entry point
 
 The failures that this package answers, and where:
 - bluetoothd dies and bleak notices nothing: bluez.py sees the name go, bus.py ends every peer and scans anew;
-- discovery gets stuck, or the controller's firmware hangs: scan.py restarts a silent scan, bus.py power-cycles;
+- discovery gets stuck, the controller's firmware hangs, bluetoothd stays away: ladder.py says what is tried, and when;
+- a call is never answered: peer.py, scan.py and bluez.py give each its time;
+- the controller holds few links: slots.py counts them, and serves who raises alarms first;
 - a killed daemon leaves links that BlueZ keeps, invisible to scans: bluez.py lists them, bus.py takes them over;
-- the cached list of services is stale: peer.py forgets it once before it believes a characteristic is missing.
+- the cached list of services is stale: bus.py has it read anew before it believes a characteristic is missing.
 """
 
 from typing import Annotated

@@ -15,6 +15,8 @@ from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusFastError
 
+from drivers.bus.ble.ladder import Symptom
+from drivers.bus.ble.recovery import RadioFault
 from gateway.spi import BusUnavailable
 
 log = logging.getLogger(__name__)
@@ -27,15 +29,16 @@ _ADAPTER, _DEVICE = "org.bluez.Adapter1", "org.bluez.Device1"
 _DBUS = "org.freedesktop.DBus"
 _GONE = {f"{_DBUS}.Error.ServiceUnknown", f"{_DBUS}.Error.NameHasNoOwner", f"{_DBUS}.Error.NoReply",
          f"{_DBUS}.Error.Spawn.ExecFailed", f"{_DBUS}.Error.Spawn.ChildExited"}
+_UNKNOWN = {f"{_DBUS}.Error.{what}" for what in ("UnknownObject", "UnknownMethod", "UnknownInterface")}
 
 Objects = dict[str, dict[str, dict[str, Variant]]]
 
 
-class Refusal(BusUnavailable):
+class Refusal(RadioFault):
     """bluetoothd answered a call with an error; `name` is that error's on D-Bus."""
 
     def __init__(self, name: str, reason: str, cure: str) -> None:
-        super().__init__(reason, cure)
+        super().__init__(Symptom.BROKEN, reason, cure)
         self.name = name
 
 
@@ -58,18 +61,13 @@ class BlueZ:
 
     async def ready(self) -> bool:
         """Make sure that the adapter is there and on; tell whether it was on already. Raises BusUnavailable."""
-        adapter = (await self._objects()).get(self._path, {}).get(_ADAPTER)
-        if adapter is None:
-            raise BusUnavailable(f"no Bluetooth adapter {self._adapter}",
-                                 "plug it in, or enable the Pi's own (dtoverlay), then check with: bluetoothctl list")
-        if adapter["Powered"].value:
+        if await self._is_on():
             return True
         await self._power(True)
         return False
 
     async def power_cycle(self) -> None:
         """Switch the adapter off and on; every link on it ends. Raises BusUnavailable."""
-        log.warning("power cycle of the Bluetooth adapter adapter=%s", self._adapter)
         await self._power(False)
         await self._power(True)
 
@@ -116,11 +114,23 @@ class BlueZ:
         await self.call(self._path, f"{_DBUS}.Properties", "Set", "ssv", [_ADAPTER, "Powered", Variant("b", on)])
         try:
             async with asyncio.timeout(POWER_S):
-                while (await self._objects())[self._path][_ADAPTER]["Powered"].value is not on:  # noqa: ASYNC110
+                while await self._is_on() is not on:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)  # BlueZ answers before the power is really on
-        except (TimeoutError, KeyError):
-            raise BusUnavailable(f"the Bluetooth adapter {self._adapter} cannot be switched {'on' if on else 'off'}",
-                                 "try: rfkill unblock bluetooth; then: systemctl restart bluetooth") from None
+        except TimeoutError:
+            raise RadioFault(
+                Symptom.BROKEN, f"the Bluetooth adapter {self._adapter} cannot be switched {'on' if on else 'off'}",
+                "try: rfkill unblock bluetooth; then: systemctl restart bluetooth") from None
+
+    async def _is_on(self) -> bool:
+        try:
+            on = (await self.call(self._path, f"{_DBUS}.Properties", "Get", "ss", [_ADAPTER, "Powered"]))[0]
+        except Refusal as error:
+            if error.name not in _UNKNOWN:
+                raise
+            raise RadioFault(Symptom.LOST, f"no Bluetooth adapter {self._adapter}",
+                             "plug it in, or enable the Pi's own (dtoverlay), then check with: bluetoothctl list"
+                             ) from None
+        return bool(on.value)
 
     async def _objects(self) -> Objects:
         objects: Objects = (await self.call("/", f"{_DBUS}.ObjectManager", "GetManagedObjects"))[0]
@@ -135,13 +145,14 @@ class BlueZ:
             async with asyncio.timeout(limit_s):
                 reply = await self._bus.call(message)
         except TimeoutError:
-            raise BusUnavailable("bluetoothd does not answer", "restart it: systemctl restart bluetooth") from None
+            raise RadioFault(Symptom.GONE, "bluetoothd does not answer",
+                             "restart it: systemctl restart bluetooth") from None
         except (OSError, EOFError, DBusFastError) as error:
             raise _no_dbus(error) from error
         if reply is None or reply.message_type is MessageType.ERROR:
             name = reply.error_name if reply else None
             if name in _GONE:
-                raise BusUnavailable("bluetoothd does not run", "start it: systemctl enable --now bluetooth")
+                raise RadioFault(Symptom.GONE, "bluetoothd does not run", "start it: systemctl enable --now bluetooth")
             raise Refusal(str(name), f"bluetoothd refused {member}: {name} {reply.body if reply else ''}",
                           "try: rfkill unblock bluetooth; then: systemctl restart bluetooth")
         body_: list[Any] = reply.body

@@ -4,8 +4,9 @@ run() brings the radio up and holds it; when it raises, every open peer is lost 
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from typing import Any
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from drivers.bus.ble import bluez
+from drivers.bus.ble import bluez, systemd
 from drivers.bus.ble.adverts import Adverts
 from drivers.bus.ble.backends import BLUEZ, Backend, load
+from drivers.bus.ble.ladder import Rung, Symptom
 from drivers.bus.ble.notebook import Notebook
 from drivers.bus.ble.pairing import Pairing
 from drivers.bus.ble.peer import NoAnswer, NoRoom, Peer
 from drivers.bus.ble.recognise import Drivers, recognise
+from drivers.bus.ble.recovery import Action, RadioFault, Recovery
 from drivers.bus.ble.scan import Scan
 from drivers.bus.ble.sightings import Sighting, Sightings
 from drivers.bus.ble.slots import Slot, Slots
@@ -29,16 +32,16 @@ log = logging.getLogger(__name__)
 
 LINKS = 7  # that the Pi's own controller holds; dongles hold 5 and more
 FEWEST_LINKS = 5  # with fewer, a connection that does not come about is not for want of room
-TICK_S = 5.0
-SILENT_S = 30.0  # an awaited device and nobody heard for so long: the discovery may be stuck
-RESTARTS_BEFORE_POWER_CYCLE = 4
+TICK_S = 2.5
+SILENT_S = 12.0  # active scanning hears an advertiser about every 0.6 s: the discovery may be stuck
 
 
 class BleBus:
     """The Bluetooth LE radio of one adapter."""
 
     def __init__(self, adapter: str, backend: str, mono_s: Callable[[], float],
-                 state_dir: Path | None = None, drivers: Drivers = tuple, links: int = LINKS) -> None:
+                 state_dir: Path | None = None, drivers: Drivers = tuple, links: int = LINKS,
+                 system: Mapping[Rung, Action] | None = None) -> None:
         self._drivers = drivers
         self._adapter, self._backend_name, self._mono_s = adapter, backend, mono_s
         self._notebook = Notebook(state_dir)
@@ -56,9 +59,10 @@ class BleBus:
         self._fault: BusUnavailable | None = None
         self._scan: Scan | None = None
         self._service: bluez.BlueZ | None = None  # while BlueZ carries this bus
-        self._silent_restarts = 0
-        self._counts = dict.fromkeys(
-            ("connects", "failed_connects", "lost_links", "taken_over", "scan_restarts", "power_cycles", "downs"), 0)
+        self._was_up = False
+        self._recovery = Recovery(systemd.actions(adapter) if system is None and backend == BLUEZ else system or {},
+                                  mono_s)
+        self._counts = dict.fromkeys(("connects", "failed_connects", "lost_links", "taken_over", "downs"), 0)
 
     async def run(self) -> None:
         """Hold the radio up until cancelled. Raises BusUnavailable."""
@@ -67,17 +71,27 @@ class BleBus:
             await self._notebook.load()
             self._backend = load(self._backend_name)
             if self._backend.is_bluez:
-                async with bluez.connect(self._adapter) as self._service, self._pairing.agent(self._service):
-                    await self._hold(self._service)
+                await self._hold_bluez()
             else:
                 await self._hold(None)
         except BusUnavailable as error:
             fault = error
             raise
         finally:
-            self._service = None
             self._go_down(fault)
             await self._notebook.save()
+
+    async def _hold_bluez(self) -> None:
+        try:
+            async with bluez.connect(self._adapter) as self._service, self._pairing.agent(self._service):
+                await self._hold(self._service)
+        except RadioFault as fault:
+            self._go_down(fault)  # at once, for what helps may take its time
+            with contextlib.suppress(BusUnavailable):
+                await self._recover(fault.symptom)
+            raise
+        finally:
+            self._service = None
 
     @asynccontextmanager
     async def open(self, device: str, settings: Any) -> AsyncIterator[Peer | Adverts]:
@@ -138,22 +152,17 @@ class BleBus:
         return {"state": state, "adapter": self._adapter, "backend": self._backend_name,
                 "links": len(self._peers), "heard_only": len(self._adverts),
                 "awaited": len(self._sightings.awaited), "advertisements": advertisements,
-                **self._slots.health(), **self._counts, **self._pairing.counts}
+                **self._slots.health(), **self._recovery.health(), **self._counts, **self._pairing.counts}
 
     # -- up and down ------------------------------------------------------------------------------------------------
 
     async def _hold(self, service: bluez.BlueZ | None) -> None:
         self._scan = scan = Scan(self._backend, self._adapter, self._mono_s, self._heard)
         try:
-            try:
-                await scan.start()
-            except BusUnavailable:
-                if service is not None:  # a discovery session that nobody can end any more goes with the power
-                    await self._power_cycle(service)
-                raise
+            await scan.start()
             if service is not None:
                 self._take_over(await service.kept())
-            self._fault = None
+            self._fault, self._was_up = None, True
             self._settled.set()
             log.info("bluetooth up adapter=%s backend=%s", self._adapter, self._backend_name)
             while not (service and await service.dead(TICK_S)):
@@ -161,8 +170,8 @@ class BleBus:
                     await asyncio.sleep(TICK_S)
                 await self._notebook.save()
                 await self._look_after(scan, service)
-            raise BusUnavailable("bluetoothd went away",
-                                 "none needed if it comes back by itself; else: systemctl status bluetooth")
+            raise RadioFault(Symptom.GONE, "bluetoothd went away",
+                             "none needed if it comes back by itself; else: systemctl status bluetooth")
         finally:
             await scan.stop()
 
@@ -171,26 +180,32 @@ class BleBus:
         self._slots.look()
         if service is not None:
             if not await service.ready():
-                await self._restart(scan)
+                await scan.restart()
             if awaited := self._sightings.awaited:
                 self._take_over([kept for kept in await service.kept() if kept.address.upper() in awaited])
-        if not self._sightings.awaited or scan.silent_s() < SILENT_S:
-            return
-        self._silent_restarts += 1
-        if service is not None and not self._peers and self._silent_restarts % RESTARTS_BEFORE_POWER_CYCLE == 0:
-            await self._power_cycle(service)
-        await self._restart(scan)
+        if scan.silent_s() >= SILENT_S and (self._sightings.awaited or self._adverts):
+            await self._recover(Symptom.SILENT)
 
-    async def _restart(self, scan: Scan) -> None:
-        self._counts["scan_restarts"] += 1
-        await scan.restart()
+    async def _recover(self, symptom: Symptom) -> None:
+        """Climb the ladder by one rung, if one is due. Raises BusUnavailable where the radio then does not work."""
+        if symptom is Symptom.LOST and not self._was_up:
+            symptom = Symptom.MISSING
+        scan = self._scan
 
-    async def _power_cycle(self, service: bluez.BlueZ) -> None:
-        self._counts["power_cycles"] += 1
-        await service.power_cycle()
+        async def rescan() -> None:
+            if scan is not None and scan.is_on:
+                await scan.restart()
+
+        async def power_cycle() -> None:
+            async with bluez.connect(self._adapter) as service:
+                await service.power_cycle()
+            await rescan()
+
+        own = {Rung.RESCAN: rescan} | ({Rung.POWER_CYCLE: power_cycle} if self._backend.is_bluez else {})
+        await self._recovery.meet(symptom, len(self._peers), own)
 
     def _go_down(self, fault: BusUnavailable) -> None:
-        self._counts["downs"] += 1
+        self._counts["downs"] += self._fault is None
         self._fault = fault
         self._settled.set()
         self._listed.clear()  # a new bluetoothd exports nothing until it has listed it; bleak's cache does not know
@@ -208,7 +223,7 @@ class BleBus:
     # -- who is there -----------------------------------------------------------------------------------------------
 
     def _heard(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        self._silent_restarts = 0
+        self._recovery.well()
         address, now_mono_s = device.address.upper(), self._mono_s()
         name = advertisement.local_name or device.name
         heard = Advertisement(now_mono_s, advertisement.rssi, name, dict(advertisement.service_data),

@@ -13,7 +13,8 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
 from drivers.bus.ble.backends import Backend
-from gateway.spi import BusUnavailable
+from drivers.bus.ble.ladder import Symptom
+from drivers.bus.ble.recovery import RadioFault
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ class Scan:
         self._heard_mono_s = 0.0
         self.advertisements = 0
 
+    @property
+    def is_on(self) -> bool:
+        return self._scanner is not None
+
     def silent_s(self) -> float:
         """How long nobody at all has been heard."""
         return self._mono_s() - self._heard_mono_s
@@ -45,9 +50,9 @@ class Scan:
             async with asyncio.timeout(CALL_S):
                 await self._scanner.start()
         except (BleakError, OSError, EOFError, TimeoutError) as error:
-            raise BusUnavailable(f"the scan does not start ({error or type(error).__name__})",
-                                 "none needed at first: it is tried again; if it stays: systemctl restart bluetooth"
-                                 ) from error
+            raise RadioFault(Symptom.BROKEN, f"the scan does not start ({error or type(error).__name__})",
+                             "none needed at first: it is tried again; if it stays: systemctl restart bluetooth"
+                             ) from error
 
     async def stop(self) -> None:
         """Stop listening, as far as the other side lets us."""

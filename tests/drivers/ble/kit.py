@@ -5,11 +5,11 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
-from drivers.bus.ble import BleBus
+from drivers.bus.ble import BleBus, ladder
 from drivers.devices.pmd import CONTROL_POINT
 from drivers.devices.polar import DRIVER, PolarSettings
 from drivers.testkit.link import RecordedLink
@@ -84,6 +84,13 @@ def environment(name: str, value: str) -> Iterator[None]:
         del os.environ[name]
         if before is not None:
             os.environ[name] = before
+
+
+def quick_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no rung of the recovery ladder wait or rest longer than a moment."""
+    monkeypatch.setattr(ladder, "ROUND_S", 0.2)
+    monkeypatch.setattr(ladder, "LADDER", {rung: replace(rule, settle_s=0.2, rest_s=0.0)
+                                           for rung, rule in ladder.LADDER.items()})
 
 
 async def keep(bus: BleBus) -> None:
