@@ -1,98 +1,164 @@
-"""IAS Zone sensors: door and window contacts, smoke alarms (Zigbee Cluster Library 8, 07-5123-08, chapter 8.2)."""
+"""IAS Zone sensors: contacts, smoke, gas, CO and water alarms, motion, bed mats, emergency buttons (ZCL 8, 8.2).
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+A zone tells one status word: two alarm bits, whose meaning is the zone type's, and what the sensor says about itself.
+"""
 
-import msgspec
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
-from gateway.spi import Attribute, DeviceRejected, Driver, Link, Tested, ZclMessage, ZigbeePort, ZoneStatus
+from drivers.devices.lumi import LUMI_BATTERY
+from drivers.devices.zigbee_models import driver_of
+from drivers.devices.zigbee_rules import BATTERY, CLIMATE, IAS_ACE, Pressed, Rule
+from drivers.devices.zigbee_session import (
+    ALIVE,
+    BATTERY_SILENCE_S,
+    MAINS_SILENCE_S,
+    WRONG_DRIVER,
+    Asked,
+    ZigbeeSettings,
+    listen,
+)
+from gateway.model.reading import Binary, BinaryKind, Button, Measurement, Press
+from gateway.spi import DeviceRejected, Driver, Link, Tested, ZclMessage, ZigbeePort, ZoneStatus
 
 # Zone status, ZCL table 8-5
 ALARM_1, ALARM_2, TAMPER, BATTERY_LOW = 0x0001, 0x0002, 0x0004, 0x0008
 TROUBLE, MAINS_FAULT, TEST, BATTERY_DEFECT = 0x0040, 0x0080, 0x0100, 0x0200
 
 # Zone types, ZCL table 8-4
-ZONE_CONTACT, ZONE_FIRE = 0x0015, 0x0028
-_NAME_OF_ZONE = {0x000D: "a motion sensor", ZONE_CONTACT: "a contact", ZONE_FIRE: "a smoke alarm",
-                 0x002A: "a water sensor", 0x002B: "a gas or CO sensor", 0x002C: "an emergency button"}
+MOTION_ZONE, CONTACT_ZONE, FIRE_ZONE, WATER_ZONE, GAS_ZONE, BUTTON_ZONE = 0x000D, 0x0015, 0x0028, 0x002A, 0x002B, 0x002C
+_NAME_OF_ZONE = {MOTION_ZONE: "a motion sensor", CONTACT_ZONE: "a contact", FIRE_ZONE: "a smoke alarm",
+                 WATER_ZONE: "a water sensor", GAS_ZONE: "a gas or CO sensor", BUTTON_ZONE: "an emergency button"}
 
-# Battery percentage remaining in half percent, 0xFF unknown: ZCL 3.3.2.2.3.1
-POWER, BATTERY_PERCENT, UNKNOWN, FULL = 0x0001, 0x0021, 0xFF, 200
-
-# A supervision signal at least every 24 h (EN 50134-2, radio triggers), and an hour for it to be late.
-SILENCE_S = 25 * 3600.0
+# Commands of IAS ACE that a button sends: emergency, fire, panic (ZCL 8.3.2.3)
+_ACE_CALLS = frozenset({0x02, 0x03, 0x04})
+MOTION_CLEAR_S = 300.0  # for sensors that never tell the end of a motion
 
 
-class IasSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`ieee`: the device's EUI-64 as `anju devices add` shows it, 00:15:8d:00:01:02:03:04."""
+class BedSettings(ZigbeeSettings, frozen=True, kw_only=True):
+    """`occupied_when_alarm`: whether the mat's alarm bit means that somebody is on it; false where not."""
 
-    ieee: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}$", description="an IEEE address",
-                                      examples=["00:15:8d:00:01:02:03:04"], extra={"identifies": True})]
+    occupied_when_alarm: bool = True
 
 
-def decode(bits: int, kind: BinaryKind) -> list[Binary]:
-    """Turn a zone status into levels: the sensor's own `kind` first, then what it says about itself.
+IasSettings = ZigbeeSettings
 
-    With the test bit set a smoke alarm is being tested: TEST, never SMOKE (ZCL table 8-5). A contact has no such
-    mode; its door is as open as it says. Alarm2 is a second portal of a contact, and reserved for a smoke alarm:
-    whoever sets it means an alarm.
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """Zone status as levels: the sensor's own `kind` first, then what it says about itself.
+
+    With the test bit set an alarm is being tested: TEST, never the alarm (ZCL table 8-5). What shows a state of the
+    home has no such mode: a door is as open as it says. Alarm2 is a second portal of a contact, and reserved for a
+    smoke alarm: whoever sets it means an alarm.
     """
-    test = bool(bits & TEST)
-    active = bool(bits & (ALARM_1 | ALARM_2)) and not (test and kind is not BinaryKind.CONTACT)
+
+    kind: BinaryKind
+    inverted: bool = False
+
+    def read(self, message: ZclMessage) -> Sequence[Measurement]:
+        if not isinstance(message, ZoneStatus):
+            return ()
+        active = bool(message.bits & (ALARM_1 | ALARM_2)) is not self.inverted
+        if message.bits & TEST and self.kind in _TESTED_ALARMS:
+            active = False
+        return (Binary(self.kind, active), *about_itself(message.bits))
+
+
+_TESTED_ALARMS = frozenset({BinaryKind.SMOKE, BinaryKind.CO, BinaryKind.GAS, BinaryKind.WATER})
+
+
+class ZonePress:
+    """Zone status as presses: each notification with an alarm bit is one, for some buttons never fall back.
+
+    Which bits does not matter: HEIMAN's are the code of the press (1 short, 2 double, 3 long), Feibit uses Alarm2.
+    """
+
+    def read(self, message: ZclMessage) -> Sequence[Measurement]:
+        if not isinstance(message, ZoneStatus):
+            return ()
+        pressed = message.news and message.bits & (ALARM_1 | ALARM_2) and not message.bits & TEST
+        return (*([Press(Button.SOS)] if pressed else []), *about_itself(message.bits))
+
+
+class ZoneItself:
+    """Zone status of a button that calls in another way: only what it says about itself."""
+
+    def read(self, message: ZclMessage) -> Sequence[Measurement]:
+        return about_itself(message.bits) if isinstance(message, ZoneStatus) else ()
+
+
+def about_itself(bits: int) -> list[Binary]:
+    """What a zone status says about the sensor."""
     return [
-        Binary(kind, active),
-        Binary(BinaryKind.TEST, test),
+        Binary(BinaryKind.TEST, bool(bits & TEST)),
         Binary(BinaryKind.TAMPER, bool(bits & TAMPER)),
         Binary(BinaryKind.BATTERY_LOW, bool(bits & BATTERY_LOW)),
         Binary(BinaryKind.FAULT, bool(bits & (TROUBLE | MAINS_FAULT | BATTERY_DEFECT))),
     ]
 
 
-def battery(message: Attribute) -> Quantity | None:
-    """Return the charge in percent if the attribute tells it; beyond 100 % it is marked as not plausible."""
-    if (message.cluster, message.attribute) != (POWER, BATTERY_PERCENT) or not isinstance(message.value, int):
-        return None
-    if message.value == UNKNOWN:
-        return None
-    return Quantity(QuantityKind.BATTERY, message.value / 2, plausible=0 <= message.value <= FULL)
+def _check(driver: str, port: ZigbeePort, zone_types: tuple[int, ...]) -> None:
+    """Raise DeviceRejected where the device is not for this driver: by its model if it is known, else by its zone."""
+    known = driver_of(port.manufacturer, port.model)
+    if known == driver or (known is None and port.zone_type in zone_types):
+        return
+    found = "no IAS Zone sensor" if port.zone_type is None else _NAME_OF_ZONE.get(
+        port.zone_type, f"a zone of type 0x{port.zone_type:04x}")
+    if known is not None:
+        found = f"read by {known}"
+    wanted = " or ".join(_NAME_OF_ZONE[zone] for zone in zone_types)
+    raise DeviceRejected(f"{port.manufacturer} {port.model} is {found}, not {wanted} for {driver}", WRONG_DRIVER)
 
 
-def measure(message: ZclMessage, kind: BinaryKind) -> list[Binary | Quantity]:
-    """Turn any message of the device into measurements; empty for one that only shows that it lives."""
-    if isinstance(message, ZoneStatus):
-        return list(decode(message.bits, kind))
-    charge = battery(message) if isinstance(message, Attribute) else None
-    return [] if charge is None else [charge]
-
-
-def _session(kind: BinaryKind, zone_type: int) -> Callable[[Link[IasSettings], ZigbeePort], Awaitable[None]]:
-    async def run(link: Link[IasSettings], port: ZigbeePort) -> None:
-        if port.zone_type != zone_type:
-            found = "no IAS Zone sensor" if port.zone_type is None else _NAME_OF_ZONE.get(
-                port.zone_type, f"a zone of type 0x{port.zone_type:04x}")
-            raise DeviceRejected(f"{port.manufacturer} {port.model} is {found}, not {_NAME_OF_ZONE[zone_type]}",
-                                 "give it the driver that `anju devices add` proposes, or another ieee")
-        link.ready()
-        levels: dict[BinaryKind, bool] = {}
-        async for message in port.messages():
-            news = [value for value in measure(message, kind)
-                    if isinstance(value, Quantity) or levels.get(value.kind) != value.active]
-            levels |= {value.kind: value.active for value in news if isinstance(value, Binary)}
-            for value in news:
-                link.emit(value, message.mono_s)
-            if not news:
-                link.alive()
+def _session(driver: str, zone_types: tuple[int, ...], *rules: Rule, clear_s: dict[BinaryKind, float] | None = None,
+             asked: Asked | None = None) -> Callable[[Link[Any], ZigbeePort], Awaitable[None]]:
+    async def run(link: Link[Any], port: ZigbeePort) -> None:
+        _check(driver, port, zone_types)
+        await listen(link, port, (*rules, BATTERY, LUMI_BATTERY), clear_s=clear_s, asked=asked)
 
     return run
 
 
-CONTACT: Driver[IasSettings, ZigbeePort] = Driver(
-    "ias-contact", "Zigbee door or window contact (IAS Zone)", "zigbee", IasSettings,
-    _session(BinaryKind.CONTACT, ZONE_CONTACT), gives=("contact", "tamper", "battery"), silence_s=SILENCE_S,
-    tested=(Tested.VECTORS, Tested.EMULATED))
+async def _bed(link: Link[BedSettings], port: ZigbeePort) -> None:
+    _check("ias-bed", port, (CONTACT_ZONE, MOTION_ZONE))
+    await listen(link, port, (Zone(BinaryKind.BED, inverted=not link.settings.occupied_when_alarm), BATTERY))
 
-SMOKE: Driver[IasSettings, ZigbeePort] = Driver(
-    "ias-smoke", "Zigbee smoke alarm (IAS Zone)", "zigbee", IasSettings,
-    _session(BinaryKind.SMOKE, ZONE_FIRE), gives=("smoke", "test", "battery"), silence_s=SILENCE_S,
-    tested=(Tested.VECTORS, Tested.EMULATED))
+
+_TESTED = (Tested.VECTORS, Tested.EMULATED)
+_SELF = ("tamper", "battery_low", "fault", "test", "battery")
+
+
+def _alarm(name: str, title: str, kind: BinaryKind, zone_type: int, *rules: Rule,
+           mains: bool = False) -> Driver[ZigbeeSettings, ZigbeePort]:
+    return Driver(name, title, "zigbee", ZigbeeSettings,
+                  _session(name, (zone_type,), Zone(kind), *rules, asked=ALIVE if mains else None),
+                  gives=(kind.value, *_SELF), silence_s=MAINS_SILENCE_S if mains else BATTERY_SILENCE_S,
+                  tested=_TESTED)
+
+
+CONTACT = _alarm("ias-contact", "Zigbee door or window contact (IAS Zone)", BinaryKind.CONTACT, CONTACT_ZONE)
+SMOKE = _alarm("ias-smoke", "Zigbee smoke alarm (IAS Zone)", BinaryKind.SMOKE, FIRE_ZONE, *CLIMATE[:1])
+CO = _alarm("ias-co", "Zigbee carbon monoxide alarm (IAS Zone)", BinaryKind.CO, GAS_ZONE)
+GAS = _alarm("ias-gas", "Zigbee gas alarm on mains power (IAS Zone)", BinaryKind.GAS, GAS_ZONE, mains=True)
+WATER = _alarm("ias-water", "Zigbee water sensor (IAS Zone)", BinaryKind.WATER, WATER_ZONE)
+
+MOTION: Driver[ZigbeeSettings, ZigbeePort] = Driver(
+    "ias-motion", "Zigbee motion sensor (IAS Zone)", "zigbee", ZigbeeSettings,
+    _session("ias-motion", (MOTION_ZONE,), Zone(BinaryKind.MOTION), clear_s={BinaryKind.MOTION: MOTION_CLEAR_S}),
+    gives=("motion", *_SELF), silence_s=BATTERY_SILENCE_S, tested=_TESTED)
+
+BED: Driver[BedSettings, ZigbeePort] = Driver(
+    "ias-bed", "Zigbee bed or seat mat (IAS Zone)", "zigbee", BedSettings, _bed, gives=("bed", *_SELF),
+    silence_s=BATTERY_SILENCE_S, tested=_TESTED)
+
+SOS: Driver[ZigbeeSettings, ZigbeePort] = Driver(
+    "ias-sos", "Zigbee emergency button (IAS Zone)", "zigbee", ZigbeeSettings,
+    _session("ias-sos", (BUTTON_ZONE,), ZonePress()), gives=("sos", *_SELF), silence_s=BATTERY_SILENCE_S,
+    tested=_TESTED)
+
+ACE_SOS: Driver[ZigbeeSettings, ZigbeePort] = Driver(
+    "ace-sos", "Zigbee emergency button (IAS ACE: TS0215A)", "zigbee", ZigbeeSettings,
+    _session("ace-sos", (BUTTON_ZONE,), Pressed(IAS_ACE, _ACE_CALLS, Button.SOS), ZoneItself()),
+    gives=("sos", *_SELF), silence_s=BATTERY_SILENCE_S, tested=_TESTED)

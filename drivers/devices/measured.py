@@ -24,6 +24,7 @@ PLAUSIBLE: dict[QuantityKind, tuple[float, float]] = {
     QuantityKind.BEAT_INTERVAL: (250, 2500),  # 240 to 24 beats a minute
     QuantityKind.TEMPERATURE: (-40, 85),
     QuantityKind.HUMIDITY: (0, 100),
+    QuantityKind.POWER: (-50, 16_000),  # three sockets' worth; a little below 0 is a meter's own error
 }
 """In the unit of each kind; both ends are plausible."""
 

@@ -1,7 +1,7 @@
 """A ZigbeePort without a radio, and what every ZigbeePort must obey, fake or not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.spi import LinkLost, ZclMessage, ZigbeePort, ZoneStatus
@@ -16,6 +16,9 @@ class FakeZigbeePort:
                  zone_type: int | None = 0x0015) -> None:
         self._manufacturer, self._model, self._zone_type = manufacturer, model, zone_type
         self._said: asyncio.Queue[ZclMessage | LinkLost] = asyncio.Queue()
+        self.asked: list[tuple[int, tuple[int, ...]]] = []  # (cluster, attributes) of every read
+        self.told: list[tuple[int, int, bytes]] = []  # (cluster, command, payload) of every command
+        self.deaf = False  # it answers nothing
 
     @property
     def manufacturer(self) -> str:
@@ -35,6 +38,18 @@ class FakeZigbeePort:
     def lose(self) -> None:
         """Let the device be gone after what it said so far."""
         self._said.put_nowait(LinkLost("the fake device is gone", "none needed: a test wanted it"))
+
+    async def read(self, cluster: int, attributes: Sequence[int]) -> None:
+        self.asked.append((cluster, tuple(attributes)))
+        self._heed()
+
+    async def command(self, cluster: int, command: int, payload: bytes) -> None:
+        self._heed()
+        self.told.append((cluster, command, payload))
+
+    def _heed(self) -> None:
+        if self.deaf:
+            raise LinkLost("the fake device does not answer", "none needed: a test wanted it")
 
     async def messages(self) -> AsyncIterator[ZclMessage]:
         while True:

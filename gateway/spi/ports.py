@@ -6,7 +6,7 @@ Common rules, held by the conformance suites of drivers/testkit:
 - every call ends within a time of its own or raises LinkError; nothing waits for ever.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -86,10 +86,15 @@ class GpioPort(Protocol):
 
 
 class ZoneStatus(msgspec.Struct, frozen=True):
-    """IAS Zone status change notification: ZCL 8.2.2.4.1, bits of table 8-5."""
+    """IAS Zone status: ZCL 8.2.2.4.1, bits of table 8-5.
+
+    `news`: a notification of its own. False where the attribute was read or reported, or where the radio sent the same
+    frame again: the level is as told, but nobody has pressed anything once more.
+    """
 
     mono_s: float
     bits: int
+    news: bool = True
 
 
 class Attribute(msgspec.Struct, frozen=True):
@@ -129,3 +134,12 @@ class ZigbeePort(Protocol):
         """IAS zone type (ZCL 8.2.2.2.1.2), None for a device that has no IAS Zone server."""
 
     def messages(self) -> AsyncIterator[ZclMessage]: ...
+
+    async def read(self, cluster: int, attributes: Sequence[int]) -> None:
+        """Ask for attributes of a server cluster; they arrive in messages(). Raises LinkError without an answer.
+
+        Only for a device that never sleeps: asking one that does takes minutes and drains it.
+        """
+
+    async def command(self, cluster: int, command: int, payload: bytes) -> None:
+        """Send a command to a server cluster, cluster-specific, no manufacturer's own. Raises LinkError if it fails."""

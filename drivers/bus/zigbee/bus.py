@@ -12,14 +12,16 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from drivers.bus.zigbee import database
+from drivers.bus.zigbee.arranged import Arranged
 from drivers.bus.zigbee.guard import Guard
 from drivers.bus.zigbee.peer import Peer, Port
 from drivers.bus.zigbee.zcl import MalformedFrame, asks_enrolment
+from drivers.devices.zigbee_models import driver_of
 from gateway.spi import BusContext, BusUnavailable, DeviceRejected
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # after 1, 2, ... lives that did not get u
 ENROL_PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
 HANDOVER_S = 5.0  # for a renamed device: the old name lets go of it a moment after the new one wants it
 INTERVIEW_S = 10.0  # for devices that joined at the last moment of a discovery
-DRIVER_OF_ZONE = {0x0015: "ias-contact", 0x0028: "ias-smoke"}  # ZCL table 8-4
 
 
 class Problem(NamedTuple):
@@ -52,8 +53,10 @@ class ZigbeeBus:
     def __init__(self, port: str, channels: list[int], context: BusContext) -> None:
         self._port, self._channels, self._context = port, channels, context
         self._guard = Guard()
+        self._arranged = Arranged(context.state_dir)
         self._peers: dict[str, Peer] = {}
         self._tending: dict[str, asyncio.Task[None]] = {}
+        self._arranging: dict[str, asyncio.Task[None]] = {}
         self._radio: Radio | None = None
         self._group: asyncio.TaskGroup | None = None
         self._state = "starting"
@@ -62,6 +65,7 @@ class ZigbeeBus:
         self._changed = asyncio.Event()  # replaced at every change
         self._discovery, self._copying = asyncio.Lock(), asyncio.Lock()
         self._joined: set[str] = set()  # in the present or last discovery
+        self._fresh: set[str] = set()  # joined, perhaps after a reset by hand: what was agreed with it is forgotten
         self._note = ""  # what had to be done to the database
         self._lives = self._losses = self._malformed = self._enrolments_failed = 0
 
@@ -127,6 +131,7 @@ class ZigbeeBus:
         finally:
             self._radio = self._group = None
             self._tending.clear()
+            self._arranging.clear()
             for peer in self._peers.values():
                 peer.lose(reason, "none needed: the stick is started again")
             self._become("down", Problem(
@@ -142,7 +147,7 @@ class ZigbeeBus:
         await self._claim(peer, device)
         try:
             description = await self._reachable(device, peer)
-            port = Port(peer, *description)
+            port = Port(peer, *description, self)
             peer.attach(port, self._context.mono_s())
             try:
                 yield port
@@ -208,7 +213,7 @@ class ZigbeeBus:
     def _found(self, ieee: str) -> dict[str, Any]:
         manufacturer, model, zone_type = (self._radio and self._radio.describe(ieee)) or (None, None, None)
         return {"name": model or ieee, "manufacturer": manufacturer, "model": model, "new": ieee in self._joined,
-                "driver": DRIVER_OF_ZONE.get(zone_type or 0), "ready": self._peer(ieee).ready,
+                "driver": driver_of(manufacturer or "", model or "", zone_type), "ready": self._peer(ieee).ready,
                 "settings": {"ieee": ieee}}
 
     def health(self) -> dict[str, Any]:
@@ -242,6 +247,7 @@ class ZigbeeBus:
     def joined(self, ieee: str) -> None:
         log.info("device joins ieee=%s", ieee)
         self._joined.add(ieee)
+        self._fresh.add(ieee)
         self._change()
 
     def interviewed(self, ieee: str) -> None:
@@ -256,8 +262,9 @@ class ZigbeeBus:
 
     def left(self, ieee: str) -> None:
         log.info("device left ieee=%s", ieee)
-        if (task := self._tending.pop(ieee, None)) is not None:
-            task.cancel()
+        for tasks in (self._tending, self._arranging):
+            if (task := tasks.pop(ieee, None)) is not None:
+                task.cancel()
         self._joined.discard(ieee)
         self._peer(ieee).lose("the device left the network", "pair it again: start discovery, press its button")
         self._change()
@@ -271,6 +278,8 @@ class ZigbeeBus:
         """See to it, in the background of this life, that the device is enrolled."""
         if self._radio is None or self._group is None:
             return  # still starting: _live() tends every device
+        if (arranging := self._arranging.pop(ieee, None)) is not None:
+            arranging.cancel()  # it may wait for an answer to what the device has never heard
         running = self._tending.get(ieee)
         if running is not None and not running.done():
             self._peer(ieee).again = True
@@ -289,20 +298,45 @@ class ZigbeeBus:
         if radio.enrolled(peer.ieee):
             # The database says so: the port opens at once. One question, in case a change fell into our own absence.
             self._set_ready(peer)
-            if await radio.probe(peer.ieee) is not False:
-                return
-            log.warning("device is no longer enrolled ieee=%s", peer.ieee)
-        pauses_s = itertools.chain(ENROL_PAUSES_S, itertools.repeat(ENROL_PAUSES_S[-1]))
-        while not await radio.enrol(peer.ieee):
-            self._enrolments_failed += 1
-            peer.nudge.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(next(pauses_s)):
-                    await peer.nudge.wait()
+            if await radio.probe(peer.ieee) is False:
+                log.warning("device is no longer enrolled ieee=%s", peer.ieee)
+                self._fresh.add(peer.ieee)
+        if not radio.enrolled(peer.ieee):
+            pauses_s = itertools.chain(ENROL_PAUSES_S, itertools.repeat(ENROL_PAUSES_S[-1]))
+            while not await radio.enrol(peer.ieee):
+                self._enrolments_failed += 1
+                peer.nudge.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(next(pauses_s)):
+                        await peer.nudge.wait()
         self._set_ready(peer)
+        if self._group is not None:
+            self._arranging[peer.ieee] = self._group.create_task(
+                self._guard.contain(f"arrange {peer.ieee}", self._arrange(radio, peer)))
+
+    async def _arrange(self, radio: "Radio", peer: Peer) -> None:
+        """Agree with a device on bindings and reports, unless that is done; again only when it has just spoken."""
+        if peer.ieee in self._fresh:
+            self._fresh.discard(peer.ieee)
+            await asyncio.to_thread(self._arranged.discard, peer.ieee)
+        if peer.ieee in self._arranged:
+            return
         async with self._copying:
             await asyncio.to_thread(database.keep, self._context.state_dir)
-        await radio.supervise(peer.ieee)
+        while not await radio.arrange(peer.ieee):
+            peer.nudge.clear()
+            await peer.nudge.wait()
+        await asyncio.to_thread(self._arranged.add, peer.ieee)
+
+    # -- what ports ask (peer.Asker) ----------------------------------------------------------------------------------
+
+    async def read(self, ieee: str, cluster: int, attributes: Sequence[int]) -> bool | None:
+        return await self._radio.read(ieee, cluster, attributes) if self._radio else None
+
+    async def command(self, ieee: str, cluster: int, command: int, payload: bytes) -> bool | None:
+        return await self._radio.command(ieee, cluster, command, payload) if self._radio else None
+
+    # -- state --------------------------------------------------------------------------------------------------------
 
     def _set_ready(self, peer: Peer) -> None:
         peer.ready = True

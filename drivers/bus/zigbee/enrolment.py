@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""IAS Zone enrolment and supervision reports (ZCL 8.2), which zigpy leaves to its user.
+"""IAS Zone enrolment (ZCL 8.2), which zigpy leaves to its user.
 
 Order: bind; write our address as the CIE's; answer as if asked (some zones wait for it, some ask first, a second
 answer does no harm); read back. Only ZONE_STATE 1 read from the device counts as enrolled, and zigpy keeps what was
@@ -7,22 +7,16 @@ read in its database, so that a sleepy device need not be asked again after a re
 """
 
 import asyncio
-import logging
 from typing import Any
 
 import zigpy.exceptions
 from zigpy.device import Device
 from zigpy.types import EUI64
 from zigpy.zcl import Cluster
-from zigpy.zcl.clusters.general import PowerConfiguration
 from zigpy.zcl.clusters.security import IasZone
-
-log = logging.getLogger(__name__)
 
 ENROLLED = 1  # ZONE_STATE, ZCL 8.2.2.2.1.1
 PROBE_S = 30.0
-# A beat every 6 h makes four in a day, so that one lost report does not look like a dead battery.
-LEAST_S, MOST_S, CHANGE_HALF_PERCENT = 3600, 21600, 2
 
 # What zigpy and the radio raise where a device or the stick does not answer; RuntimeError: the stick is closing.
 NotAnswered = (TimeoutError, zigpy.exceptions.ZigbeeException, RuntimeError)
@@ -81,20 +75,6 @@ async def probe(device: Device, cie: EUI64) -> bool | None:
     except NotAnswered:
         return None
     return is_enrolled(device, cie)
-
-
-async def supervise(device: Device) -> None:
-    """Ask for battery reports, the device's heartbeat. A device that refuses has its own rhythm: no error."""
-    try:
-        power = device.find_cluster(PowerConfiguration.cluster_id)
-        await power.bind()  # type: ignore[no-untyped-call]
-        battery = PowerConfiguration.AttributeDefs.battery_percentage_remaining
-        await power.configure_reporting(battery.id, LEAST_S, MOST_S, CHANGE_HALF_PERCENT)
-        await power.read_attributes([battery.id])
-    except ValueError:
-        return  # no battery
-    except NotAnswered as error:
-        log.info("no battery reports ieee=%s error=%r", device.ieee, error)
 
 
 async def _read(zone: Cluster, **how: Any) -> None:

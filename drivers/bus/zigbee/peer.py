@@ -8,7 +8,10 @@ without an alarm, and an alarm only to newer alarms.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from drivers.bus.zigbee.zcl import decode
 from gateway.spi import Attribute, LinkLost, ZclCommand, ZclMessage, ZoneStatus
@@ -19,11 +22,20 @@ REPEAT_S = 5.0  # APS sends again up to 3 times, apscAckWaitDuration (1.6 s) apa
 _ALARMS = 0x0003  # Alarm1, Alarm2 (ZCL 8.2.2.2.1.3)
 
 
+class Asker(Protocol):
+    """Who carries a port's requests; None where the device or the stick did not answer."""
+
+    async def read(self, ieee: str, cluster: int, attributes: Sequence[int]) -> bool | None: ...
+
+    async def command(self, ieee: str, cluster: int, command: int, payload: bytes) -> bool | None: ...
+
+
 class Port:
     """A session's view of a peer; implements ZigbeePort."""
 
-    def __init__(self, peer: "Peer", manufacturer: str, model: str, zone_type: int | None) -> None:
-        self._peer = peer
+    def __init__(self, peer: "Peer", manufacturer: str, model: str, zone_type: int | None,
+                 asker: Asker | None = None) -> None:
+        self._peer, self._asker = peer, asker
         self._manufacturer, self._model, self._zone_type = manufacturer, model, zone_type
         self._lost: LinkLost | None = None
         self._wake = asyncio.Event()
@@ -49,6 +61,15 @@ class Port:
                 raise self._lost
             self._wake.clear()
             await self._wake.wait()
+
+    async def read(self, cluster: int, attributes: Sequence[int]) -> None:
+        if self._asker is None or self._lost or not await self._asker.read(self._peer.ieee, cluster, attributes):
+            raise LinkLost("the device does not answer", "check its power and its distance")
+
+    async def command(self, cluster: int, command: int, payload: bytes) -> None:
+        if self._asker is None or self._lost or not await self._asker.command(
+                self._peer.ieee, cluster, command, payload):
+            raise LinkLost("the device does not take the command", "check its power and its distance")
 
     def lose(self, lost: LinkLost) -> None:
         self._lost = lost
@@ -81,8 +102,9 @@ class Peer:
         self.nudge.set()
         messages = decode(mono_s, endpoint, cluster, raw)
         if self._is_repeat(mono_s, (endpoint, cluster, raw)):
-            # Only a command counts twice; a level is the same again, and some devices never change their number.
-            messages = [message for message in messages if not isinstance(message, ZclCommand)]
+            # A command counts once; a level is the same again, and some devices never change their number.
+            messages = [replace(message, news=False) if isinstance(message, ZoneStatus) else message
+                        for message in messages if not isinstance(message, ZclCommand)]
         self.put(messages)
 
     def _is_repeat(self, mono_s: float, frame: tuple[int, int, bytes]) -> bool:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from zigpy.util import CatchingTaskMixin
 from zigpy.zdo.types import ZDOCmd
 from zigpy_znp.zigbee.application import ControllerApplication  # type: ignore[import-untyped]
 
-from drivers.bus.zigbee import database, enrolment
+from drivers.bus.zigbee import arrangement, database, enrolment
 from drivers.bus.zigbee.guard import Guard
 
 log = logging.getLogger(__name__)
@@ -179,10 +179,20 @@ class Radio:
         return device is not None and bool(
             await self._asked(enrolment.enrol(device, self._own, self._zone_id(device))))
 
-    async def supervise(self, ieee: str) -> None:
-        """Ask a device for its heartbeat."""
-        if (device := self._device(ieee)) is not None:
-            await self._asked(enrolment.supervise(device))
+    async def arrange(self, ieee: str) -> bool:
+        """Bind a device and ask for its reports, as its model needs it; True once it is done."""
+        device = self._device(ieee)
+        return device is None or bool(await self._asked(arrangement.arrange(device)))
+
+    async def read(self, ieee: str, cluster: int, attributes: Sequence[int]) -> bool | None:
+        """Ask a device for attributes of a server cluster; what it answers is heard like all else."""
+        device = self._device(ieee)
+        return None if device is None else await self._asked(arrangement.read(device, cluster, attributes))
+
+    async def command(self, ieee: str, cluster: int, command: int, payload: bytes) -> bool | None:
+        """Send a command to a device's server cluster; True once the device has acknowledged the frame."""
+        device = self._device(ieee)
+        return None if device is None else await self._asked(arrangement.command(device, cluster, command, payload))
 
     async def probe(self, ieee: str) -> bool | None:
         """Ask once whether a device is enrolled; its answer brings its zone status too. None without an answer."""

@@ -28,6 +28,9 @@ _FLOAT = {0x38: "<e", 0x39: "<f", 0x3A: "<d"}
 _RAW = {0xF0: 8, 0xF1: 16}
 _BOOLEAN, _OCTETS, _TEXT, _LONG_OCTETS, _LONG_TEXT = 0x10, 0x41, 0x42, 0x43, 0x44
 
+# LUMI sends a structure under the type of a text (Basic, 0xFF01): as text it would end at its first zero.
+_NO_TEXT = {(0x0000, 0xFF01)}
+
 Value = int | float | bytes | str | bool
 
 
@@ -89,13 +92,16 @@ def _attributes(mono_s: float, endpoint: int, cluster: int, frame: Frame) -> lis
                 at += 1
                 if payload[at - 1] != _SUCCESS:
                     continue
-            value, at = _value(payload[at], payload, at + 1)
+            kind = payload[at]
+            if (cluster, attribute) in _NO_TEXT and kind == _TEXT:
+                kind = _OCTETS
+            value, at = _value(kind, payload, at + 1)
         except (IndexError, struct.error, KeyError) as error:
             if found:
                 return found  # a type not known here hides where the next record begins; the first ones are good
             raise MalformedFrame(f"an attribute record that cannot be read: {error!r}") from error
         if cluster == IAS_ZONE and attribute == ZONE_STATUS and frame.standard and isinstance(value, int):
-            found.append(ZoneStatus(mono_s, value))
+            found.append(ZoneStatus(mono_s, value, news=False))
         else:
             found.append(Attribute(mono_s, endpoint, cluster, attribute, value))
     return found

@@ -1,8 +1,11 @@
 """The bench process: `python -m hil.devices.zigbee --link TTY --control SOCKET --nvram FILE [--devices door,smoke]`.
 
-Prints one JSON line when it is ready. Operations on the control socket (answers in brackets):
-join profile [ieee] [poll_s] (ieee, nwk) | announce ieee | zone ieee bits (on_air, mono_s) | battery ieee half_percent
-(on_air) | leave ieee | silent ieee [on] | unplug | plug | hang [on] | reset | fault [drop] [corrupt] | stats | devices.
+Prints one JSON line when it is ready. Operations on the control socket (answers in brackets; of what a device does:
+whether it went on the air, and CLOCK_MONOTONIC of that, on_air and mono_s):
+join profile [ieee] [poll_s] (ieee, nwk) | announce ieee | leave ieee | silent ieee [on] | devices |
+zone ieee bits | battery ieee half_percent | attribute ieee cluster attribute number | report ieee cluster attribute
+type hex | points ieee points | press ieee cluster command [hex] |
+unplug | plug | hang [on] | reset | fault [drop] [corrupt] | stats.
 """
 
 import argparse
@@ -10,11 +13,16 @@ import asyncio
 import hashlib
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hil.devices.zigbee import system_api  # noqa: F401 - puts its commands into the chip's table
+from hil.devices.zigbee import (
+    system_api,  # noqa: F401 - puts its commands into the chip's table
+    zcl,
+)
 from hil.devices.zigbee.coordinator import Coordinator
+from hil.devices.zigbee.end_device import EndDevice
 from hil.devices.zigbee.flat import Flat
 from hil.devices.zigbee.nvram import Nvram
 from hil.resources.control import serve
@@ -43,6 +51,17 @@ class Bench:
                 return {"on_air": on_air, "mono_s": mono_s}
             case "battery":
                 return {"on_air": flat.battery(given["ieee"], given["half_percent"])}
+            case "attribute":
+                return self._act(given, lambda device: device.set_attribute(
+                    given["cluster"], given["attribute"], given["number"]))
+            case "report":
+                value = zcl.Value(given["type"], bytes.fromhex(given["hex"]))
+                return self._act(given, lambda device: device.report(given["cluster"], given["attribute"], value))
+            case "points":
+                return self._act(given, lambda device: device.set_points(given["points"]))
+            case "press":
+                return self._act(given, lambda device: device.press(
+                    given["cluster"], given["command"], bytes.fromhex(given.get("hex", ""))))
             case "leave":
                 flat.leave(given["ieee"])
             case "silent":
@@ -68,6 +87,10 @@ class Bench:
             case _:
                 raise ValueError(f"unknown operation {op!r}")
         return {}
+
+    def _act(self, given: dict[str, Any], what: Callable[[EndDevice], bool]) -> dict[str, Any]:
+        on_air, mono_s = self._flat.act(given["ieee"], what)
+        return {"on_air": on_air, "mono_s": mono_s}
 
 
 def address_of(profile: str, number: int) -> str:

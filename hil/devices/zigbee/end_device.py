@@ -17,9 +17,13 @@ from hil.devices.zigbee.profiles import (
     BATTERY_PERCENT,
     CIE_ADDRESS,
     HOME_AUTOMATION,
+    IAS_WD,
     IAS_ZONE,
+    MAINS_ROUTER,
+    ON_OFF,
     POWER,
     PROFILES,
+    TUYA,
     ZONE_ID,
     ZONE_STATE,
     ZONE_STATUS,
@@ -34,6 +38,9 @@ ZDO_SUCCESS, ZDO_NOT_SUPPORTED = 0x00, 0x84
 
 ENROLL_RESPONSE, ENROLL_REQUEST, STATUS_CHANGE = 0x00, 0x01, 0x00  # ZCL, 8.2.2.3 and 8.2.2.4
 ENROLL_REQUEST_DELAY_S = 0.05
+POINTS, POINT_VALUE = 0x02, 0x02  # Tuya: report of datapoints, type of a 4-byte number
+TUYA_SPELL = bytes.fromhex("040000000100050007 00feff")  # Basic's attributes in the order of Tuya's own gateway
+SIMPLE_COMMANDS = {IAS_WD: {0x00, 0x01}, ON_OFF: {0x00, 0x01, 0x02}, TUYA: {0x00, 0x03}}  # what servers take
 
 
 class Air(Protocol):
@@ -62,6 +69,8 @@ class EndDevice:
     attributes: dict[tuple[int, int], zcl.Value] = field(default_factory=dict)
     bindings: set[int] = field(default_factory=set)
     reporting: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+    spelled: bool = False  # Tuya's read of Basic has been seen
+    took: list[tuple[int, int, bytes]] = field(default_factory=list)  # (cluster, command, payload) of what it was told
     _number: int = 0
 
     def __post_init__(self) -> None:
@@ -88,7 +97,7 @@ class EndDevice:
         if level is not None:
             self.attributes[IAS_ZONE, ZONE_STATUS] = level
         self.network, self.nwk = None, 0xFFFE
-        self.bindings, self.reporting = set(), {}
+        self.bindings, self.reporting, self.spelled = set(), {}, False
 
     # -- what a person or a battery does ------------------------------------------------------------------------------
 
@@ -103,12 +112,36 @@ class EndDevice:
 
     def set_battery(self, half_percent: int) -> bool:
         """Let the battery drain; True if a report went on the air."""
-        self.attributes[POWER, BATTERY_PERCENT] = zcl.uint8(half_percent)
-        if self.silent or (POWER, BATTERY_PERCENT) not in self.reporting or POWER not in self.bindings:
+        return self.set_attribute(POWER, BATTERY_PERCENT, half_percent)
+
+    def set_attribute(self, cluster: int, attribute: int, number: int) -> bool:
+        """Let a measured value change; True if a report went on the air."""
+        kind = self.attributes[cluster, attribute].type
+        value = zcl.Value(kind, number.to_bytes(zcl.SIZE_OF[kind], "little", signed=number < 0))
+        self.attributes[cluster, attribute] = value
+        wanted = (cluster, attribute) in self.reporting and cluster in self.bindings and not self.profile.only_asked
+        if self.silent or not (wanted or self.profile.own_rhythm or cluster >= 0xFC00):
             return False
-        value = self.attributes[POWER, BATTERY_PERCENT]
-        payload = struct.pack("<HB", BATTERY_PERCENT, value.type) + value.raw
-        return self._send(POWER, zcl.TO_CLIENT | zcl.NO_DEFAULT_RESPONSE, zcl.REPORT, payload)
+        return self.report(cluster, attribute, value)
+
+    def report(self, cluster: int, attribute: int, value: zcl.Value) -> bool:
+        """Report a value, asked or not."""
+        payload = struct.pack("<HB", attribute, value.type) + value.raw
+        return self._send(cluster, zcl.TO_CLIENT | zcl.NO_DEFAULT_RESPONSE, zcl.REPORT, payload)
+
+    def set_points(self, points: list[tuple[int, int, int]]) -> bool:
+        """Let Tuya datapoints (number, type, value) change; nothing goes on the air before the spell."""
+        if self.silent or not self.spelled:
+            return False
+        records = b"".join(struct.pack(">BBH", number, kind, size) + value.to_bytes(size, "big")
+                           for number, kind, value in points for size in (4 if kind == POINT_VALUE else 1,))
+        return self._send(TUYA, zcl.CLUSTER_SPECIFIC | zcl.TO_CLIENT, POINTS, b"\x00\x01" + records)
+
+    def press(self, cluster: int, command: int, payload: bytes = b"") -> bool:
+        """Send a command as a client, which a button does once its cluster is bound."""
+        if self.silent or cluster not in self.bindings:
+            return False
+        return self._send(cluster, zcl.CLUSTER_SPECIFIC, command, payload)
 
     # -- ZDO ----------------------------------------------------------------------------------------------------------
 
@@ -117,8 +150,9 @@ class EndDevice:
         own = struct.pack("<H", self.nwk)
         profile = self.profile
         if cluster == NODE_DESCRIPTOR:
-            end_device, band_2400_mhz, buffer = 0x02, 0x40, 82
-            answer = own + struct.pack("<BBBHBHHHB", end_device, band_2400_mhz, profile.capabilities,
+            router, end_device, band_2400_mhz, buffer = 0x01, 0x02, 0x40, 82
+            kind = router if profile.capabilities == MAINS_ROUTER else end_device
+            answer = own + struct.pack("<BBBHBHHHB", kind, band_2400_mhz, profile.capabilities,
                                        profile.manufacturer_code, buffer, buffer, 0, buffer, 0)
         elif cluster == ACTIVE_ENDPOINTS:
             answer = own + bytes((1, profile.endpoint))
@@ -144,16 +178,27 @@ class EndDevice:
     def on_zcl(self, endpoint: int, cluster: int, frame: bytes) -> None:
         """Serve one ZCL frame sent to `endpoint`."""
         head, payload = zcl.parse(frame)
-        if endpoint != self.profile.endpoint or head.control & zcl.TO_CLIENT:
+        if endpoint != self.profile.endpoint:
+            return
+        if head.control & zcl.TO_CLIENT:  # to a client of ours, such as OTA's, whose attributes are not modelled
+            if head.command == zcl.READ and not head.cluster_specific:
+                unsupported = [payload[at:at + 2] + bytes((zcl.UNSUPPORTED_ATTRIBUTE,))
+                               for at in range(0, len(payload), 2)]
+                self.air.zcl(self, endpoint, cluster, zcl.build(
+                    zcl.NO_DEFAULT_RESPONSE, head.number, zcl.READ_RESPONSE, b"".join(unsupported)))
             return
         if head.cluster_specific:
             status = zcl.UNSUP_COMMAND
             if (cluster, head.command) == (IAS_ZONE, ENROLL_RESPONSE) and self._has(IAS_ZONE):
                 self._enroll(payload)
                 status = zcl.SUCCESS
+            elif head.command in SIMPLE_COMMANDS.get(cluster, ()) and self._has(cluster):
+                self.took.append((cluster, head.command, payload))
+                status = zcl.SUCCESS
             if status != zcl.SUCCESS or not head.control & zcl.NO_DEFAULT_RESPONSE:
                 self._answer(cluster, head, zcl.DEFAULT_RESPONSE, bytes((head.command, status)))
         elif head.command == zcl.READ:
+            self.spelled |= self.profile.spell and (cluster, payload) == (0x0000, TUYA_SPELL)
             self._answer(cluster, head, zcl.READ_RESPONSE, self._read(cluster, payload))
         elif head.command == zcl.WRITE:
             self._answer(cluster, head, zcl.WRITE_RESPONSE, self._write(cluster, payload))
@@ -194,7 +239,7 @@ class EndDevice:
         while at < len(payload):
             attribute, kind, least_s, most_s = struct.unpack_from("<xHBHH", payload, at)
             at += 8 + (zcl.SIZE_OF[kind] if kind in zcl.ANALOG else 0)
-            if (cluster, attribute) in self.attributes:
+            if (cluster, attribute) in self.attributes and not self.profile.own_rhythm:
                 self.reporting[cluster, attribute] = (least_s, most_s)
             else:
                 failed += bytes((zcl.UNSUPPORTED_ATTRIBUTE, 0)) + struct.pack("<H", attribute)
@@ -230,7 +275,7 @@ class EndDevice:
             "network": None if network is None else [network.channel, network.pan_id, network.ext_pan_id.hex(),
                                                      network.key.hex()],
             "attributes": [[*key, value.type, value.raw.hex()] for key, value in self.attributes.items()],
-            "bindings": sorted(self.bindings),
+            "bindings": sorted(self.bindings), "spelled": self.spelled,
             "reporting": [[*key, *times] for key, times in self.reporting.items()],
         }
 
@@ -243,7 +288,7 @@ def revive(saved: dict[str, Any], air: Air) -> EndDevice:
                     for cluster, attribute, kind, raw in saved["attributes"]},
         bindings=set(saved["bindings"]),
         reporting={(cluster, attribute): (least, most) for cluster, attribute, least, most in saved["reporting"]},
-        _number=saved["number"],
+        spelled=saved["spelled"], _number=saved["number"],
     )
     if saved["network"] is not None:
         channel, pan_id, ext_pan_id, key = saved["network"]

@@ -64,15 +64,17 @@ class Flat:
 
     def zone(self, ieee: str, bits: int) -> tuple[bool, float]:
         """Let a sensor see something; (whether it went on the air, CLOCK_MONOTONIC of that or of now)."""
-        self._last_sent_mono_s = time.monotonic()
-        sent = self.get(ieee).set_zone(bits)
-        self.remember()
-        return sent, self._last_sent_mono_s
+        return self.act(ieee, lambda device: device.set_zone(bits))
 
     def battery(self, ieee: str, half_percent: int) -> bool:
-        sent = self.get(ieee).set_battery(half_percent)
+        return self.act(ieee, lambda device: device.set_battery(half_percent))[0]
+
+    def act(self, ieee: str, what: Callable[[EndDevice], bool]) -> tuple[bool, float]:
+        """Let something happen to a device; (whether it went on the air, CLOCK_MONOTONIC of that or of now)."""
+        self._last_sent_mono_s = time.monotonic()
+        sent = what(self.get(ieee))
         self.remember()
-        return sent
+        return sent, self._last_sent_mono_s
 
     def announce(self, ieee: str) -> None:
         """Let a device come back to its network under a new short address (a secured rejoin)."""
@@ -190,5 +192,6 @@ class Flat:
     def table(self) -> list[dict[str, Any]]:
         """Every device, joined or waiting to join, JSON-able."""
         return [{"profile": device.name, "ieee": device.address, "nwk": device.nwk,
-                 "joined": device.network is not None, "enrolled": device.enrolled, "silent": device.silent}
+                 "joined": device.network is not None, "enrolled": device.enrolled, "silent": device.silent,
+                 "took": [[cluster, number, payload.hex()] for cluster, number, payload in device.took]}
                 for device in [*self.devices.values(), *self._pairing]]

@@ -13,12 +13,13 @@ CONFIGURE_REPORTING, CONFIGURE_REPORTING_RESPONSE, REPORT, DEFAULT_RESPONSE = 0x
 
 SUCCESS, UNSUP_COMMAND, UNSUPPORTED_ATTRIBUTE = 0x00, 0x81, 0x86  # ZCL, table 2-12
 
-BITMAP8, BITMAP16, UINT8, UINT16, ENUM8, ENUM16, STRING, EUI64 = 0x18, 0x19, 0x20, 0x21, 0x30, 0x31, 0x42, 0xF0
+BOOLEAN, BITMAP8, BITMAP16, UINT8, UINT16, UINT24, UINT48 = 0x10, 0x18, 0x19, 0x20, 0x21, 0x22, 0x25
+INT16, ENUM8, ENUM16, OCTETS, STRING, EUI64 = 0x29, 0x30, 0x31, 0x41, 0x42, 0xF0
 
 # Bytes of a value of each fixed-size type (ZCL, table 2-11)
-SIZE_OF = {0x10: 1, BITMAP8: 1, BITMAP16: 2, UINT8: 1, UINT16: 2, 0x22: 3, 0x23: 4, 0x28: 1, 0x29: 2, 0x2B: 4,
-           ENUM8: 1, ENUM16: 2, EUI64: 8}
-ANALOG = {UINT8, UINT16, 0x22, 0x23, 0x28, 0x29, 0x2B}  # the types whose reporting has a "reportable change"
+SIZE_OF = {BOOLEAN: 1, BITMAP8: 1, BITMAP16: 2, UINT8: 1, UINT16: 2, UINT24: 3, 0x23: 4, UINT48: 6, 0x28: 1, INT16: 2,
+           0x2A: 3, 0x2B: 4, ENUM8: 1, ENUM16: 2, EUI64: 8}
+ANALOG = {UINT8, UINT16, UINT24, 0x23, UINT48, 0x28, INT16, 0x2A, 0x2B}  # reported by "reportable change"
 
 
 class Value(NamedTuple):
@@ -47,6 +48,30 @@ class Header(NamedTuple):
 
 def uint8(value: int) -> Value:
     return Value(UINT8, bytes((value,)))
+
+
+def uint16(value: int) -> Value:
+    return Value(UINT16, struct.pack("<H", value))
+
+
+def uint24(value: int) -> Value:
+    return Value(UINT24, value.to_bytes(3, "little"))
+
+
+def uint48(value: int) -> Value:
+    return Value(UINT48, value.to_bytes(6, "little"))
+
+
+def int16(value: int) -> Value:
+    return Value(INT16, struct.pack("<h", value))
+
+
+def boolean(value: bool) -> Value:
+    return Value(BOOLEAN, bytes((value,)))
+
+
+def bitmap8(value: int) -> Value:
+    return Value(BITMAP8, bytes((value,)))
 
 
 def enum8(value: int) -> Value:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.bus.zigbee import database
+from drivers.bus.zigbee import arranged, database
 from tests.drivers.zigbee.bench import DOOR, PATIENCE_S, SMOKE, running, stick
 
 
@@ -24,10 +24,9 @@ async def _settle(folder: Path) -> None:
 
 
 def _copied(folder: Path) -> bool:
-    """Whether the copy of the database, too, knows both devices."""
-    copy = folder / f"{database.NAME}.copy"
-    known = copy.read_bytes() if copy.exists() else b""
-    return all(ieee.encode() in known for ieee in (DOOR, SMOKE))
+    """Whether the copy of the database, too, knows both devices, and everything is agreed with them."""
+    files = [folder / f"{database.NAME}.copy", folder / arranged.NAME]
+    return all(file.exists() and ieee.encode() in file.read_bytes() for file in files for ieee in (DOOR, SMOKE))
 
 
 @pytest.fixture(scope="session")

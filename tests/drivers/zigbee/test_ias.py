@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.devices.ias import CONTACT, SMOKE, IasSettings, decode, measure
+from drivers.devices.ias import CONTACT, SMOKE, IasSettings, Zone
+from drivers.devices.zigbee_rules import BATTERY
 from drivers.testkit.zigbee import FakeZigbeePort
 from gateway.model.reading import Binary, BinaryKind, Measurement, Quantity, QuantityKind
 from gateway.spi import Attribute, DeviceRejected, LinkLost, Order, ZclCommand, ZoneStatus
@@ -51,8 +52,12 @@ class RecordingLink:
                 if isinstance(entry, tuple) and isinstance(entry[0], Binary)]
 
 
+def levels(bits: int, kind: BinaryKind) -> list[Binary]:
+    return [value for value in Zone(kind).read(ZoneStatus(1.0, bits)) if isinstance(value, Binary)]
+
+
 def active(bits: int, kind: BinaryKind) -> set[BinaryKind]:
-    return {value.kind for value in decode(bits, kind) if value.active}
+    return {value.kind for value in levels(bits, kind) if value.active}
 
 
 @pytest.mark.parametrize(("bits", "kinds"), [
@@ -79,7 +84,7 @@ def test_a_door_is_open_in_test_mode_too() -> None:
 
 @given(st.integers(0, 0xFFFF), st.sampled_from([BinaryKind.CONTACT, BinaryKind.SMOKE]))
 def test_every_status_tells_every_level_once(bits: int, kind: BinaryKind) -> None:
-    kinds = [value.kind for value in decode(bits, kind)]
+    kinds = [value.kind for value in levels(bits, kind)]
     assert kinds[0] is kind
     assert set(kinds) == {kind, BinaryKind.TEST, BinaryKind.TAMPER, BinaryKind.BATTERY_LOW, BinaryKind.FAULT}
     assert len(kinds) == 5
@@ -104,11 +109,11 @@ def test_an_alarm_is_smoke_whatever_else_is_set_but_the_test(bits: int) -> None:
     ("full", []),
 ])
 def test_a_battery_is_told_in_percent(value: int | str, expected: list[Quantity]) -> None:
-    assert measure(Attribute(1.0, 1, 0x0001, 0x0021, value), BinaryKind.SMOKE) == expected
+    assert list(BATTERY.read(Attribute(1.0, 1, 0x0001, 0x0021, value))) == expected
 
 
 def test_an_attribute_of_another_cluster_is_no_battery() -> None:
-    assert measure(Attribute(1.0, 1, 0x0402, 0x0021, 80), BinaryKind.SMOKE) == []
+    assert not BATTERY.read(Attribute(1.0, 1, 0x0402, 0x0021, 80))
 
 
 async def session(driver: AnyDriver, port: FakeZigbeePort) -> RecordingLink:
@@ -138,22 +143,22 @@ async def test_the_first_status_tells_every_level_and_later_ones_the_changes() -
 
 
 async def test_whatever_a_device_says_is_a_sign_of_life() -> None:
-    port = FakeZigbeePort(zone_type=FIRE_ZONE)
+    port = FakeZigbeePort(model="SmokeSensor-EM", zone_type=FIRE_ZONE)
     port.say(ZclCommand(1.0, 1, 0x0020, 0x00, b""))  # a poll control check-in
     port.say(Attribute(2.0, 1, 0x0001, 0x0021, 0xFF))
     assert (await session(SMOKE, port)).log == ["ready", "alive", "alive"]
 
 
 @pytest.mark.parametrize(("driver", "zone_type", "words"), [
-    (SMOKE, CONTACT_ZONE, "HEIMAN X is a contact, not a smoke alarm"),
-    (CONTACT, FIRE_ZONE, "HEIMAN X is a smoke alarm, not a contact"),
+    (SMOKE, CONTACT_ZONE, "ACME X is a contact, not a smoke alarm"),
+    (CONTACT, FIRE_ZONE, "ACME X is a smoke alarm, not a contact"),
     (CONTACT, 0x0225, "a zone of type 0x0225"),
     (SMOKE, None, "no IAS Zone sensor"),
 ])
 async def test_the_wrong_sensor_is_rejected_with_a_cure(driver: AnyDriver, zone_type: int | None, words: str) -> None:
     link = RecordingLink()
     with pytest.raises(DeviceRejected, match=words) as rejected:
-        await driver.run(link, FakeZigbeePort(model="X", zone_type=zone_type))
+        await driver.run(link, FakeZigbeePort("ACME", "X", zone_type))
     assert "anju devices add" in rejected.value.cure
     assert link.log == []
 

@@ -25,9 +25,9 @@ def test_a_zone_status_change_is_a_zone_status() -> None:
 
 
 def test_a_reported_or_read_zone_status_attribute_is_one_too() -> None:
-    assert decode(1.0, 1, IAS, report(7, record(0x0002, 0x19, b"\x05\x00"))) == [ZoneStatus(1.0, 5)]
+    assert decode(1.0, 1, IAS, report(7, record(0x0002, 0x19, b"\x05\x00"))) == [ZoneStatus(1.0, 5, news=False)]
     read = bytes.fromhex("18 07 01 0000 00 30 01 0200 00 19 0100 1100 86")
-    assert decode(1.0, 1, IAS, read) == [Attribute(1.0, 1, IAS, 0, 1), ZoneStatus(1.0, 1)]
+    assert decode(1.0, 1, IAS, read) == [Attribute(1.0, 1, IAS, 0, 1), ZoneStatus(1.0, 1, news=False)]
 
 
 def test_a_battery_report_is_an_attribute() -> None:
