@@ -22,7 +22,7 @@ def about() -> None:
 
 @replay.command()
 def falls(
-    recordings: Annotated[Path, typer.Argument(metavar="TRIALS.npz", help="acc_mg int16 [n, 3], offset, fs in Hz.")],
+    recordings: Annotated[Path, typer.Argument(metavar="TRIALS.npz", help="acc_mg (int16, n × 3), offset, fs in Hz.")],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV; default: standard output.")] = None,
 ) -> None:
     """Write each fall found as CSV: trial, and its impact and moment of finding in seconds from the trial's start."""

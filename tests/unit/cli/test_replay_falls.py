@@ -113,6 +113,10 @@ def test_a_trial_too_short_to_hold_a_fall_has_none_and_hides_no_other(shell: She
     assert [row["trial"] for row in rows(shell("replay", "falls", file).stdout)] == ["1"]
 
 
+def test_the_help_says_whole_what_a_file_must_hold(shell: Shell) -> None:
+    assert "acc_mg (int16, n × 3), offset, fs in Hz" in " ".join(shell("replay", "falls", "--help").stdout.split())
+
+
 def test_no_trials_are_a_table_without_rows(shell: Shell, tmp_path: Path) -> None:
     file = written(tmp_path / "t.npz", [walked()[:0]], offset=np.array([0]), fs=np.array([]))
     assert shell("replay", "falls", file).stdout.splitlines() == ["trial,impact_s,raised_s,score,stage,words"]
