@@ -12,6 +12,7 @@ from gateway.spi.advert import Addressed, Advertisement, Advertiser, AdvertPort,
 from gateway.spi.bus import Bus, BusContext, BusKind, PairingBus
 from gateway.spi.driver import Driver, Link, Tested
 from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
+from gateway.spi.exposed import Exposed, ExposedPort, Told
 from gateway.spi.orders import Light, Order, SendSms
 from gateway.spi.ports import (
     Attribute,
@@ -42,6 +43,8 @@ __all__ = [
     "BusUnavailable",
     "DeviceRejected",
     "Driver",
+    "Exposed",
+    "ExposedPort",
     "GpioPort",
     "Light",
     "LightPattern",
@@ -59,6 +62,7 @@ __all__ = [
     "SerialPort",
     "SpiError",
     "Tested",
+    "Told",
     "ZclCommand",
     "ZclMessage",
     "ZigbeePort",
