@@ -118,8 +118,10 @@ def _noted(known: Known, percent: float, at_s: float) -> Known:
     points = known.points
     if points and percent - points[-1].percent >= RISE_PERCENT:
         return Known((Point(at_s, percent),), known.charging)
-    if points and (percent == points[-1].percent or at_s <= points[-1].at_s):
+    if points and percent == points[-1].percent:
         return known
+    if points and at_s <= points[-1].at_s:
+        return replace(known, points=(*points[:-1], Point(points[-1].at_s, percent)))
     points = (*points, Point(at_s, percent))
     if len(points) > KEPT:  # the older half thinned out: the line keeps its length
         points = (*points[: KEPT // 2 : 2], *points[KEPT // 2 :])

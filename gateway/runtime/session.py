@@ -7,7 +7,8 @@ UP            ready, and heard within silence_s
 SILENT        not heard for silence_s: a new session is tried, but only a sign of life makes it UP again
 LOST          the session ended or failed; the next begins after a jittered, growing pause
 REJECTED      DeviceRejected: told at once, looked at again every HELD_S, for a module that only boots rejects too
-ASLEEP        of a portable one, instead of SEARCHING, and of LOST where its link just went away: nobody measures now
+ASLEEP        of a portable one, instead of SEARCHING and STARTING, and of LOST where its link just went away: nobody
+              measures now
 """
 
 import asyncio
@@ -156,7 +157,7 @@ class Sessions:
             self._become(self._absent)
         try:
             async with self._bus.open(self.device, self.settings) as port:
-                if self.status.state not in _STICKY:
+                if self.status.state not in _STICKY and not self._driver.portable:
                     self._become(DeviceState.STARTING)
                 self._heard_mono_s = self._means.clock.mono_s()
                 self.status = msgspec.structs.replace(self.status, sessions=self.status.sessions + 1)

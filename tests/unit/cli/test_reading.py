@@ -4,10 +4,12 @@ import json
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.cli.client import control_socket
+from gateway.cli.devices_table import battery
 from gateway.cli.outbox import age_s
 from gateway.cli.screen import age
 from gateway.config import ConfigForbidden
@@ -133,6 +135,17 @@ def test_a_device_shows_what_it_says_about_itself(shell: Shell, desk: Desk):
     text = shell("devices").stdout
     assert "polar (Polar Electro Oy Verity Sense, firmware 2.2.6, serial A1B2)" in text
     assert "polar (serial 7)" in text
+
+
+@pytest.mark.parametrize(("known", "words"), [
+    (None, "-"), ({"percent": 62.0, "charging": False, "forecast": None}, "62 %"),
+    ({"percent": 62.0, "charging": True, "forecast": None}, "62 %, charging"),
+    ({"percent": 62.0, "charging": False, "forecast": {"flat_in_h": 9.2, "earliest_h": 5.1, "latest_h": 14.0}},
+     "62 %, empty in 9 h (5 h to 14 h)"),
+    ({"percent": 62.0, "charging": False, "forecast": {"flat_in_h": 9.2, "earliest_h": 5.1, "latest_h": None}},
+     "62 %, empty in 9 h (5 h to ?)")])
+def test_a_battery_says_how_long_it_lasts_where_that_is_known(known: dict[str, Any] | None, words: str) -> None:
+    assert battery(known) == words
 
 
 def test_the_outbox_shows_each_lane_and_how_old_its_oldest_is(shell: Shell, desk: Desk):

@@ -6,7 +6,10 @@ from typing import Literal
 import msgspec
 import pytest
 
+from gateway.app.settings import people
 from gateway.config import ConfigError, Detect, load, parse, salvage
+from gateway.detect.vitals.limits import DEFAULTS, NOBODY, Limit
+from gateway.model.reading import QuantityKind
 
 PATH = Path("/etc/anju/anju.toml")
 
@@ -159,3 +162,26 @@ def test_a_device_whose_bus_cannot_be_used_is_left_out() -> None:
 def test_nothing_is_salvaged_without_a_gateway_or_a_city() -> None:
     assert salvage(GOOD.replace('id = "cq-0001"', ""), PATH, DRIVERS, BUSES)[0] is None
     assert salvage("[[[", PATH, DRIVERS, BUSES)[0] is None
+
+
+def test_vital_signs_are_watched_for_whom_it_stands_and_for_nobody_else() -> None:
+    assert parse(GOOD, PATH, DRIVERS, BUSES).vitals == {}
+    text = (GOOD + 'wearer = "Li"\nposition = "wrist"\n[vitals.Li]\ndefaults = true\nspeak = true\n'
+            'oxygen_saturation = { alarm_below = 88 }\nglucose = {}\n')
+    person = people(parse(text, PATH, DRIVERS, BUSES))["wrist"]
+    assert (person.name, person.position, person.speak) == ("Li", "wrist", True)
+    assert person.limits == DEFAULTS | {QuantityKind.OXYGEN_SATURATION: Limit(alarm_below=88),
+                                        QuantityKind.GLUCOSE: Limit()}
+    assert people(parse(GOOD, PATH, DRIVERS, BUSES))["wrist"] == NOBODY
+    alone = people(parse(GOOD + "[vitals.resident]\nheart_rate = { alarm_above = 120 }\n", PATH, DRIVERS, BUSES))
+    assert alone["wrist"].limits == {QuantityKind.HEART_RATE: Limit(alarm_above=120)}
+
+
+@pytest.mark.parametrize(("section", "expected"), [
+    ("[vitals.Lee]\ndefaults = true\n", "vitals.Lee: unknown wearer 'Lee': known are Li, resident"),
+    ("[vitals.Li]\nheart_rate = { alarm_over = 3 }\n", "vitals.Li.heart_rate.alarm_over: unknown key"),
+    ("[vitals.Li]\nheart_rate = { times = 0 }\n", "vitals.Li.heart_rate.times: cannot be 0"),
+    ("[vitals]\nLi = 3\n", "vitals.Li: is no table")])
+def test_a_slip_in_what_is_watched_is_told_with_its_cure(section: str, expected: str) -> None:
+    told = problems(GOOD + 'wearer = "Li"\n' + section)
+    assert [one for one in told if expected in one], told

@@ -37,6 +37,16 @@ def test_silent_blind_and_rejected_are_kinds_of_their_own() -> None:
     assert follow(course, 70) == [(0, "up"), (20, "silent"), (40, "blind"), (60, "rejected")]
 
 
+def test_a_portable_monitor_that_sleeps_and_wakes_is_told_once_and_is_never_a_loss() -> None:
+    naps = [(10 * n, (DeviceState.ASLEEP, DeviceState.UP)[n % 2]) for n in range(30)]
+    assert follow(naps, 300) == [(0, "asleep")]
+
+
+def test_a_portable_monitor_that_refuses_is_told_and_its_return_to_sleep_too() -> None:
+    course = [(0, DeviceState.ASLEEP), (20, DeviceState.REJECTED), (60, DeviceState.ASLEEP)]
+    assert follow(course, 90) == [(0, "asleep"), (30, "rejected"), (60, "asleep")]
+
+
 def test_a_removed_device_is_forgotten() -> None:
     state, _ = supervision.step({}, [DeviceStatus("d", DeviceState.UP, 0.0)], 0.0)
     state, tell = supervision.step(state, [], 1.0)

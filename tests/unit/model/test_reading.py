@@ -19,6 +19,7 @@ from gateway.model.reading import (
     Quantity,
     QuantityKind,
     Reading,
+    SpotCheck,
     may_drop,
     sound,
 )
@@ -80,3 +81,12 @@ def test_an_age_that_is_none_becomes_nought_and_any_other_stays(age_s: float) ->
 def test_every_quantity_has_its_unit_and_every_finding_its_codes() -> None:
     assert set(UNIT_OF) == set(QuantityKind)
     assert set(CODES_OF) == set(FindingKind)
+
+
+def test_each_value_of_a_spot_check_is_mended_by_itself_and_an_unknown_age_stays() -> None:
+    check = SpotCheck((Quantity(QuantityKind.SYSTOLIC, math.nan), Quantity(QuantityKind.DIASTOLIC, 76.0, age_s=None),
+                       Quantity(QuantityKind.HEART_RATE, 71.0, age_s=-1.0)))
+    assert sound(Reading("d", NOW, check), NOW).value == SpotCheck((
+        Quantity(QuantityKind.SYSTOLIC, 0.0, plausible=False), Quantity(QuantityKind.DIASTOLIC, 76.0, age_s=None),
+        Quantity(QuantityKind.HEART_RATE, 71.0)))
+    assert not may_drop(check)

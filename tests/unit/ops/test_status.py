@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.detect.cover import GRACE_S
-from tests.unit.cli.desk import BOOT_ID, a_status
+from tests.unit.cli.desk import BOOT_ID, a_device, a_status
 
 AT_S = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
 
@@ -52,3 +52,8 @@ def test_more_than_a_day_is_told_with_its_date_and_without_a_clock_it_is_how_lon
 
 def test_a_wash_is_no_fault() -> None:
     assert faults(False, reason(for_s=GRACE_S - 1)) == []
+
+
+def test_a_monitor_that_sleeps_is_no_fault_and_one_that_refuses_is() -> None:
+    whole = a_status(devices=[a_device("cuff", "asleep"), a_device("scale", "rejected", reason="wrong", cure="mend")])
+    assert [fault["what"] for fault in whole["faults"]] == ["device scale"]

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.alarm.rules import Rules
 from gateway.config import Detect
 from gateway.detect import cover
+from gateway.detect.vitals.limits import NOBODY, Person
 from gateway.model.device import DeviceStatus
 from gateway.model.event import Event, Lane
 from gateway.model.finding import FindingKind
@@ -21,6 +22,7 @@ from gateway.model.reading import (
     BinaryKind,
     Measurement,
     Reading,
+    SpotCheck,
 )
 from gateway.runtime import fall_model
 from gateway.runtime.clock import Clock
@@ -44,6 +46,7 @@ class Bench:
     shown: list[LightPattern] = field(default_factory=list)
     said: list[tuple[Prompt, FindingKind]] = field(default_factory=list)
     watched: list[tuple[str, str, str]] = field(default_factory=list)
+    aloud: list[tuple[str, SpotCheck]] = field(default_factory=list)
     statuses: dict[str, DeviceStatus] = field(default_factory=dict)
 
     def reading(self, value: Measurement, device: str = "d", taken: Any = None) -> bool:
@@ -60,16 +63,16 @@ class Bench:
 @asynccontextmanager
 async def bench(folder: Path, detect: Detect | None = None, *, restores: bool = True,
                 watchers: Mapping[str, cover.Watcher] | None = None,
-                days: Routine | None = None) -> AsyncIterator[Bench]:
+                days: Routine | None = None, people: Mapping[str, Person] | None = None) -> AsyncIterator[Bench]:
     store = await Store.open(folder, Limits(telemetry_delay_s=0))
     made: list[Bench] = []
     outlets = Outlets(offer=lambda events: made[0].offered.extend(events), show=lambda p: made[0].shown.append(p),
                       say=lambda prompt, kind, alarm: made[0].said.append((prompt, kind)),
                       watch=lambda what, who, text, data: made[0].watched.append((what, who, text)),
-                      new_id=lambda: f"id{next(IDS)}")
+                      new_id=lambda: f"id{next(IDS)}", aloud=lambda who, check: made[0].aloud.append((who, check)))
     faults: list[str] = []
     detectors = Detectors(detect or Detect(), FOREST, lambda name, error: faults.append(name), lambda: watchers or {},
-                          days)
+                          days, lambda device: (people or {}).get(device, NOBODY))
     pipe = Pipeline(Clock("boot"), store, detectors, Rules(), outlets, lambda: made[0].statuses)
     made.append(Bench(store, pipe))
     task = asyncio.create_task(pipe.run())

@@ -10,7 +10,20 @@ import pytest
 from drivers.testkit import virtual_time
 from gateway.model.reading import Binary, BinaryKind, Quantity, QuantityKind
 from gateway.runtime.session import HELD_S, OrderBox, Sessions
-from gateway.spi import BusContext, DeviceRejected, Driver, Light, LightPattern, Link, Order, SendSms
+from gateway.spi import (
+    BusContext,
+    BusUnavailable,
+    DeviceRejected,
+    Driver,
+    Light,
+    LightPattern,
+    Link,
+    LinkError,
+    LinkLost,
+    Order,
+    SendSms,
+    SpiError,
+)
 from tests.unit.runtime import kit
 
 Meanwhile = Callable[[kit.TestBus, Sessions], Awaitable[None]]
@@ -197,3 +210,34 @@ def test_readings_carry_the_time_of_their_bytes() -> None:
     sink, _, _ = live("smoke", 5)
     assert [reading.value for reading in sink.readings] == [Binary(BinaryKind.SMOKE, active=True)]
     assert sink.readings[0].at.mono_s == 1000.0
+
+
+@pytest.mark.parametrize(("error", "after"), [(LinkLost("gone", "none"), "asleep"), (LinkError("no", "mend"), "lost"),
+                                              (BusUnavailable("no adapter", "plug one in"), "lost"),
+                                              (DeviceRejected("wrong", "change"), "rejected")])
+def test_a_portable_monitor_whose_link_goes_is_asleep_and_other_trouble_is_told(error: SpiError, after: str) -> None:
+    async def nap(link: Link[kit.Settings], port: object) -> None:
+        link.ready()
+        await asyncio.sleep(1)
+        raise error
+
+    async def main() -> tuple[str, kit.Sink]:
+        sink = kit.Sink()
+        bus = kit.TestBus(BusContext(Path(), asyncio.get_running_loop().time))
+        bus.away.add("d")
+        driver = Driver(name="test", title="", bus="test", settings=kit.Settings, run=nap, gives=(), portable=True)
+        sessions = Sessions(kit.device("d"), driver, bus, kit.means(sink))
+        first = sessions.status.state.value
+        task = asyncio.create_task(sessions.run())
+        await asyncio.sleep(3600)
+        assert sessions.status.state == "asleep"
+        bus.away.clear()
+        await asyncio.sleep(2.5)
+        bus.away.add("d")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return first, sink
+
+    first, sink = virtual_time.run(main())
+    assert first == "asleep"
+    assert sink.states("d")[:2] == ["up", after]

@@ -10,9 +10,12 @@ import pytest
 
 from gateway.model.finding import FindingKind
 from gateway.model.prompt import Prompt
+from gateway.model.reading import Quantity, QuantityKind, SpotCheck
 from gateway.voice import Voice
+from gateway.voice.phrases import Phrases
 from gateway.voice.players import AlsaPlayer, NoPlayer, PlayerError, WavPlayer
 from gateway.voice.voice import INBOX, player_for
+from gateway.voice.waiting import Utterance
 
 FALL, SMOKE, GAS = FindingKind.FALL, FindingKind.SMOKE, FindingKind.GAS
 
@@ -315,3 +318,25 @@ async def test_missing_clips_are_told_for_as_long_as_they_are_missing(
     assert "lacks" in voice.health()["reason"]
     assert voice.health()["cure"] == "install the gateway again"
     await voice.close()
+
+
+async def test_a_measurement_is_said_after_alarms_and_a_failed_one_asks_to_measure_again(voice: Voice, stage: Stage
+                                                                                        ) -> None:
+    voice.aloud("scale", SpotCheck((Quantity(QuantityKind.WEIGHT, 61.5),)))
+    await until(lambda: len(stage.began) == 1)
+    voice.aloud("cuff", SpotCheck((Quantity(QuantityKind.SYSTOLIC, 0.0, plausible=False),)))
+    voice.say(Prompt.RAISED, SMOKE, "of-smoke")
+    await until(lambda: len(stage.began) == 2)
+    stage.go(2)
+    await until(lambda: len(stage.ended) == 3)
+    assert stage.ended == ["gateway measured word-body_weight number-60 number-1 number-point number-5 word-kilos "
+                           "broken off", "smoke raised", "gateway measure_again"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_was_measured_becomes_its_words_in_sound(language: str) -> None:
+    phrases = Phrases(language)
+    words = ("word-systolic_pressure", "number-1", "number-hundred")
+    alone, whole = (phrases.compose(Utterance(Prompt.MEASURED, None, words=w)) for w in ((), words))
+    assert whole.startswith(alone)
+    assert len(whole) > len(alone) + 16000  # half a second of speech at the least
