@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from dbus_fast import Variant
 
 from drivers.bus.ble import BUS, BleBus, BleSettings
 from drivers.bus.ble import bus as bus_module
@@ -293,6 +294,32 @@ async def test_a_device_that_bluez_is_still_forgetting_is_not_taken_for_one_that
             assert await peer.read(BATTERY)
             await asyncio.sleep(0.6)
             assert await peer.read(BATTERY)
+
+
+async def lacking(radio: Radio, error: type[Exception]) -> None:
+    """A session that ends because the list of services lacks something."""
+    with pytest.raises(error):
+        async with radio.bus.open("wrist", SETTINGS) as peer:
+            await peer.subscribe(ABSENT)
+
+
+async def test_a_list_of_services_that_grew_old_again_after_a_good_session_is_read_anew_again() -> None:
+    async with l2() as radio:
+        await lacking(radio, LinkLost)
+        async with radio.bus.open("wrist", SETTINGS) as peer:
+            assert await peer.read(BATTERY)
+        await lacking(radio, LinkLost)
+        await lacking(radio, DeviceRejected)
+
+
+async def test_a_bonded_device_keeps_its_bond_while_its_services_are_read_anew() -> None:
+    async with l2() as radio:
+        path = f"{radio.bluez._adapter.path}/dev_{ADDRESS.replace(':', '_')}"
+        async with radio.bus.open("wrist", SETTINGS):
+            radio.bluez._tree.set(path, "org.bluez.Device1", {"Paired": Variant("b", True)})
+        await lacking(radio, LinkLost)
+        assert radio.bluez._tree.get(path, "org.bluez.Device1", "Paired")
+        await lacking(radio, DeviceRejected)
 
 
 async def test_discovery_names_the_bracelet_and_its_driver() -> None:
