@@ -16,8 +16,8 @@ from gateway.cli.client import Client, ClientError, control_socket
 from gateway.config import ConfigError
 
 COLOURS = {
-    "ok": "green", "up": "green", "online": "green", "received": "green", "closed": "green", "synced": "green",
-    "cancelled": "green", "watched": "green",
+    "ok": "green", "up": "green", "asleep": "green", "online": "green", "received": "green", "closed": "green",
+    "synced": "green", "cancelled": "green", "watched": "green",
     "degraded": "yellow", "searching": "yellow", "starting": "yellow", "silent": "yellow", "sent": "yellow",
     "restored": "yellow", "reduced": "yellow", "unset": "yellow", "connecting": "yellow",
     "event": "cyan", "device": "blue", "sync": "magenta",

@@ -14,7 +14,7 @@ from gateway.detect.vitals import rules, spot
 from gateway.detect.vitals.limits import NOBODY, RESIDENT, Person
 from gateway.model.event import EventType, Lane
 from gateway.model.finding import Finding, FindingKind
-from gateway.model.reading import Reading, SpotCheck
+from gateway.model.reading import Accel, Quantity, Reading, SpotCheck
 from gateway.model.time import Stamp
 from gateway.runtime.outcome import Draft, Outcome
 
@@ -52,7 +52,7 @@ class Health:
     def rules(self, reading: Reading, outcome: Outcome) -> None:
         """Judge a reading by the limits of the person whose it is."""
         person = self._people(reading.device)
-        if not person.limits:
+        if not person.limits or not isinstance(reading.value, Quantity | SpotCheck):
             return
         self._vitals, told = rules.step(self._vitals, reading, self._seconds(reading.at), person)
         wearer = "" if person.name == RESIDENT else person.name
@@ -66,6 +66,8 @@ class Health:
 
     def battery(self, reading: Reading, outcome: Outcome) -> None:
         """Follow a device's battery."""
+        if isinstance(reading.value, Accel):  # many a second, and nobody's battery: the seconds need not be counted
+            return
         self._batteries, low = battery.step(self._batteries, reading, self._seconds(reading.at))
         if low is not None:
             outcome.drafts.append(Draft(EventType.BATTERY_LOW, Lane.EVENT, low.device, reading.at, low.data()))
