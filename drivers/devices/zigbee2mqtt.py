@@ -150,6 +150,7 @@ async def run(link: Link[Zigbee2MqttSettings], port: ExposedPort) -> None:
                              f"{', '.join(sorted(port.exposes)) or 'nothing'}",
                              "give its actions or two-state values a meaning by `presses` or `kinds` "
                              "(docs/configuration.md), or remove it")
+    link.about({"maker": port.manufacturer, "model": port.model})
     ready = False
     async for told in port.told():
         if told.kept and told.age_s is not None and told.age_s > SILENCE_S:

@@ -13,6 +13,7 @@ from gateway.spi.bus import Bus, BusContext, BusKind, PairingBus
 from gateway.spi.driver import Driver, Link, Tested
 from gateway.spi.errors import BusUnavailable, DeviceRejected, LinkError, LinkLost, SpiError
 from gateway.spi.exposed import Exposed, ExposedPort, Told
+from gateway.spi.frames import FramePort
 from gateway.spi.orders import Light, Order, SendSms
 from gateway.spi.ports import (
     Attribute,
@@ -45,6 +46,7 @@ __all__ = [
     "Driver",
     "Exposed",
     "ExposedPort",
+    "FramePort",
     "GpioPort",
     "Light",
     "LightPattern",
