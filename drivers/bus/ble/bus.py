@@ -14,7 +14,7 @@ from typing import Any
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from drivers.bus.ble import bluez, systemd
+from drivers.bus.ble import bluez, bond, systemd
 from drivers.bus.ble.adverts import Adverts
 from drivers.bus.ble.backends import BLUEZ, Backend, load
 from drivers.bus.ble.ladder import Rung, Symptom
@@ -54,7 +54,7 @@ class BleBus:
         self._reread: set[str] = set()  # addresses whose list of services lacked something last time
         self._slots = Slots(links, mono_s)
         self._connecting = asyncio.Lock()  # between who has the turn and who is being paired
-        self._pairing = Pairing(mono_s, self._free, self._connecting)
+        self._pairing = Pairing(mono_s, self._free, self._unbonded, self._connecting)
         self._settled = asyncio.Event()  # up or down for a known reason
         self._fault: BusUnavailable | None = None
         self._scan: Scan | None = None
@@ -243,12 +243,20 @@ class BleBus:
 
     async def _free(self, address: str) -> None:
         """Wait until a device is heard that is to be paired; who holds it lets go."""
-        for peer in [peer for peer in self._peers if peer.address == address]:
+        for peer in self._held(address):
             peer.lose("the device is being paired", "none needed: it is connected to after that")
             await peer.close()
         await self._sightings.wait(address, self._mono_s())
         self._sightings.forget(address)
         self._listed.discard(address)  # with a bond BlueZ forgets the services too
+
+    def _unbonded(self, address: str) -> None:
+        """End the session whose device wanted a bond and was refused: bluetoothd 5.66 leaves its call unanswered."""
+        for peer in self._held(address):
+            peer.lose(*bond.missing("the session", address))
+
+    def _held(self, address: str) -> list[Peer]:
+        return [peer for peer in self._peers | self._attempts if peer.address == address]
 
     # -- one connection ---------------------------------------------------------------------------------------------
 
