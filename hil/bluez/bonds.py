@@ -2,6 +2,8 @@
 
 - Pair asks the agent of its caller, and no agent at all where the device has nothing to show or compare: the call is
   consent enough. A pairing that nobody called for (a protected characteristic is read) asks the default agent.
+- A call that touches what is protected is not answered where no bond comes about, until the link ends (seen with 5.66).
+- CancelPairing of a device that has just been paired takes its key from the kernel, not from disk (seen with 5.66).
 - An agent's error is a negative answer: the pairing ends as AuthenticationFailed. A link that ends under it, and
   CancelPairing, end it as AuthenticationCanceled, and the agent hears Cancel.
 - Bonds outlive bluetoothd: the keys stay with the host, and a bonded device is there from the start.
@@ -104,6 +106,8 @@ class Bonds:
 
     async def cancel(self, message: Message) -> None:
         """Device1.CancelPairing."""
+        if self._tree.get(str(message.path), DEVICE, "Bonded"):
+            await self._store.delete(str(self._adapter.addresses[str(message.path)]))
         if message.path not in self._under_way:
             raise BlueZError("org.bluez.Error.DoesNotExist", "Does Not Exist")
         self._under_way[str(message.path)][1].cancel()
@@ -126,13 +130,16 @@ class Bonds:
             raise BlueZError("org.bluez.Error.Failed", "le-connection-key-missing") from error
 
     async def elevate(self, path: str, link: Connection) -> None:
-        """A protected attribute was touched: pair, asking the default agent. Raises BlueZError."""
+        """A protected attribute was touched: pair, by the default agent. Raises BlueZError when the link is over."""
+        over = asyncio.Event()
+        link.on("disconnection", lambda _reason: over.set())
         try:
             if self._tree.get(path, DEVICE, "Paired") or self._under_way:
                 raise core.InvalidStateError("bonded or being paired, and yet refused")
             await self._pair(path, link, self._agents.of(None), False)
         except (core.BaseBumbleError, hci.HCI_Error) as error:
-            raise BlueZError("org.bluez.Error.NotPermitted", "Not paired") from error
+            await over.wait()
+            raise BlueZError("org.bluez.Error.Failed", "Not connected") from error
 
     async def forget(self, path: str) -> None:
         """Drop a bond, if there is one."""

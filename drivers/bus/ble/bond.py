@@ -2,8 +2,6 @@
 
 from bleak.exc import BleakDBusError, BleakGATTProtocolError, BleakGATTProtocolErrorCode
 
-from gateway.spi import LinkError
-
 _ERRORS = {f"org.bluez.Error.{name}" for name in (
     "AuthenticationFailed", "AuthenticationCanceled", "AuthenticationRejected", "AuthenticationTimeout")}
 _CODES = {BleakGATTProtocolErrorCode.INSUFFICIENT_AUTHENTICATION, BleakGATTProtocolErrorCode.INSUFFICIENT_ENCRYPTION,
@@ -26,7 +24,7 @@ def is_missing(error: BaseException | None) -> bool:
     return False
 
 
-def missing(what: str, address: str) -> LinkError:
-    """What the session ends with then."""
-    return LinkError(f"{what} failed: device and gateway share no bond, or no longer",
-                     f"put the device into its pairing mode and pair it: anju ble pair {address}")
+def missing(what: str, address: str) -> tuple[str, str]:
+    """Reason and cure that the session ends with then."""
+    return (f"{what} failed: device and gateway share no bond, or no longer",
+            f"put the device into its pairing mode and pair it: anju ble pair {address}")

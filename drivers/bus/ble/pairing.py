@@ -30,7 +30,7 @@ AGENT, MANAGER, DEVICE = "org.bluez.Agent1", "org.bluez.AgentManager1", "org.blu
 MAX_WINDOW_S = 600.0
 STEP_S = 1.0  # the technician hears so often that the window is open; one who has hung up closes it
 AGAIN_S = 0.5
-LET_GO_S = 2.0
+LET_GO_S = 5.0  # bluetoothd 5.66 takes 2 s to disconnect
 
 
 class Do(enum.Enum):
@@ -90,12 +90,12 @@ class Pairing:
     """The bus's one window, its agent, and the question that waits for the technician.
 
     `heard` waits until an address is heard that no session keeps; it raises BusUnavailable when the bus goes down.
-    `turn` is held while a connection is made.
+    `refused` is told of an address that wanted a bond and got none. `turn` is held while a connection is made.
     """
 
     def __init__(self, mono_s: Callable[[], float], heard: Callable[[str], Awaitable[None]],
-                 turn: asyncio.Lock) -> None:
-        self._mono_s, self._heard, self._turn = mono_s, heard, turn
+                 refused: Callable[[str], None], turn: asyncio.Lock) -> None:
+        self._mono_s, self._heard, self._refused, self._turn = mono_s, heard, refused, turn
         self._window: Window | None = None
         self._closed = asyncio.Event()
         self._service: BlueZ
@@ -232,14 +232,19 @@ class Pairing:
         return True
 
     async def _let_go(self, address: str) -> None:
-        """End what BlueZ still does for this pairing, and the link: a session makes its own."""
+        """End what BlueZ still does for this pairing, and the link: a session makes its own.
+
+        CancelPairing after a good end would take the key from the kernel, though not from bluetoothd's disk (5.66).
+        """
         if not self._registered.is_set():
             return
         with suppress(BusUnavailable):
             path, known = await self._service.device(address)
-            for method in ("CancelPairing", "Disconnect") if known.get("Connected") else ("CancelPairing",):
+            if not known.get("Paired"):
                 with suppress(Refusal):
-                    await self._service.call(path, DEVICE, method, limit_s=LET_GO_S)
+                    await self._service.call(path, DEVICE, "CancelPairing", limit_s=LET_GO_S)
+            if known.get("Connected"):
+                await self._service.call(path, DEVICE, "Disconnect", limit_s=LET_GO_S)
 
     # -- the agent --------------------------------------------------------------------------------------------------
 
@@ -256,6 +261,7 @@ class Pairing:
         if do is Do.REJECT:
             self.counts["pairings_rejected"] += 1
             log.warning("pairing rejected address=%s method=%s reason=%r", request.address, request.method, why)
+            self._refused(request.address)
             return Message.new_error(message, f"{_ERROR}.Rejected", why)
         self._asked = message, do
         number = {"number": f"{message.body[1]:06d}"} if do is Do.ASK_SAME_NUMBER else {}

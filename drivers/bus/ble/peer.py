@@ -157,7 +157,7 @@ class Peer:
             raise NoAnswer(f"{what} took too long", _COME_NEARER) from None
         except _BLEAK_ERRORS as error:
             if bond.is_missing(error):
-                raise bond.missing(what, self.address) from error
+                raise LinkError(*bond.missing(what, self.address)) from error
             self._must_be_up()
             if isinstance(error.__cause__, TimeoutError):
                 raise NoAnswer(f"{what} took too long", _COME_NEARER) from error
