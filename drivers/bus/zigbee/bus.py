@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from drivers.bus.zigbee import database
 from drivers.bus.zigbee.arranged import Arranged
 from drivers.bus.zigbee.guard import Guard
+from drivers.bus.zigbee.network import Network
 from drivers.bus.zigbee.peer import Peer, Port
 from drivers.bus.zigbee.zcl import MalformedFrame, asks_enrolment
 from drivers.devices.zigbee_models import driver_of
@@ -50,8 +51,8 @@ class _Over(Exception):
 class ZigbeeBus:
     """See gateway/spi/bus.py."""
 
-    def __init__(self, port: str, channels: list[int], context: BusContext) -> None:
-        self._port, self._channels, self._context = port, channels, context
+    def __init__(self, network: Network, context: BusContext) -> None:
+        self._network, self._port, self._context = network, network.port, context
         self._guard = Guard()
         self._arranged = Arranged(context.state_dir)
         self._peers: dict[str, Peer] = {}
@@ -67,6 +68,7 @@ class ZigbeeBus:
         self._joined: set[str] = set()  # in the present or last discovery
         self._fresh: set[str] = set()  # joined, perhaps after a reset by hand: what was agreed with it is forgotten
         self._note = ""  # what had to be done to the database
+        self._backup = ""
         self._lives = self._losses = self._malformed = self._enrolments_failed = 0
 
     # -- the bus ------------------------------------------------------------------------------------------------------
@@ -83,8 +85,7 @@ class ZigbeeBus:
         while True:
             await self._stick_there()
             self._become("starting", self._problem)
-            radio = Radio(self._port, self._channels, self._context.state_dir, self, self._guard,
-                                     self._context.mono_s)
+            radio = Radio(self._network, self._context.state_dir, self, self._guard, self._context.mono_s)
             try:
                 note = await asyncio.to_thread(database.prepare, self._context.state_dir)
                 if note:
@@ -229,6 +230,8 @@ class ZigbeeBus:
             "malformed_frames": self._malformed, "enrolments_failed": self._enrolments_failed,
             "messages_dropped": sum(peer.dropped for peer in self._peers.values()),
             "database": self._note or "ok",
+            "backup": self._backup or (
+                "not yet" if self._network.backup_passphrase else "none: set bus.zigbee.backup_passphrase"),
         } | (radio.network if radio else {"channel": None, "pan": None})
 
     # -- what the radio tells (radio.Hearer), called through the guard ------------------------------------------------
@@ -268,6 +271,17 @@ class ZigbeeBus:
         self._joined.discard(ieee)
         self._peer(ieee).lose("the device left the network", "pair it again: start discovery, press its button")
         self._change()
+
+    def backed_up(self, network: dict[str, Any]) -> None:
+        if self._network.backup_passphrase and self._group is not None:
+            self._group.create_task(self._guard.contain("backup", self._keep_backup(network)))
+
+    async def _keep_backup(self, network: dict[str, Any]) -> None:
+        from drivers.bus.zigbee import backup  # brings cryptography, as zigpy does
+
+        async with self._copying:
+            await asyncio.to_thread(backup.keep, self._context.state_dir, self._network.backup_passphrase, network)
+        self._backup = str(self._context.state_dir / backup.NAME)
 
     # -- devices ------------------------------------------------------------------------------------------------------
 

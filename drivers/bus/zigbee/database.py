@@ -42,6 +42,8 @@ def keep(folder: Path) -> None:
     draft = copy.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     _copy(path, draft)
+    if copy.exists() and (before := _version(copy)) != _version(draft):
+        copy.replace(folder / f"{NAME}.v{before}")  # another release of zigpy has rewritten it: the old one can go back
     with draft.open("rb+") as file:
         os.fsync(file.fileno())
     draft.replace(copy)
@@ -50,6 +52,15 @@ def keep(folder: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source)) as origin, closing(sqlite3.connect(target)) as into:
         origin.backup(into)
+
+
+def _version(path: Path) -> int:
+    """The version of zigpy's tables; -1 of what is no database."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return -1
 
 
 def _sound(path: Path) -> bool:

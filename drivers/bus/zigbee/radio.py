@@ -16,15 +16,18 @@ from typing import Any, Protocol
 
 import zigpy.config
 import zigpy_znp.commands as znp_commands  # type: ignore[import-untyped]
+from zigpy.backups import NetworkBackup
 from zigpy.device import BaseDevice, Device
 from zigpy.exceptions import NetworkSettingsInconsistent
 from zigpy.types import EUI64
-from zigpy.util import CatchingTaskMixin
+from zigpy.util import CatchingTaskMixin, convert_install_code
 from zigpy.zdo.types import ZDOCmd
+from zigpy_znp.types import Status  # type: ignore[import-untyped]
 from zigpy_znp.zigbee.application import ControllerApplication  # type: ignore[import-untyped]
 
-from drivers.bus.zigbee import arrangement, database, enrolment
+from drivers.bus.zigbee import arrangement, backup, database, enrolment
 from drivers.bus.zigbee.guard import Guard
+from drivers.bus.zigbee.network import Network
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,8 @@ class Hearer(Protocol):
 
     def left(self, ieee: str) -> None: ...
 
+    def backed_up(self, network: dict[str, Any]) -> None: ...
+
 
 class _Listener:
     """The methods zigpy looks up by name, every one guarded."""
@@ -62,6 +67,13 @@ class _Listener:
         self.device_left = guard(radio.on_left)
         self.connection_lost = guard(radio.on_connection_lost)
         self.handle_message = guard(radio.on_message)
+
+
+class _BackupListener:
+    """The same for zigpy's backups."""
+
+    def __init__(self, radio: "Radio", guard: Guard) -> None:
+        self.network_backup_created = guard(radio.on_backup)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
@@ -78,23 +90,26 @@ async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
 class Radio:
     """Use as `radio = Radio(...); try: await radio.start(); await radio.lost() finally: await radio.stop()`."""
 
-    def __init__(self, port: str, channels: list[int], folder: Path, hearer: Hearer, guard: Guard,
+    def __init__(self, network: Network, folder: Path, hearer: Hearer, guard: Guard,
                  mono_s: Callable[[], float]) -> None:
+        self._network = network
         self._config = {
-            zigpy.config.CONF_DEVICE: {zigpy.config.CONF_DEVICE_PATH: port},
+            zigpy.config.CONF_DEVICE: {zigpy.config.CONF_DEVICE_PATH: network.port},
             zigpy.config.CONF_DATABASE: str(folder / database.NAME),
-            zigpy.config.CONF_NWK: {zigpy.config.CONF_NWK_CHANNELS: channels},
+            zigpy.config.CONF_NWK: {zigpy.config.CONF_NWK_CHANNELS: network.channels},
             zigpy.config.CONF_NWK_VALIDATE_SETTINGS: True,  # off by default: a foreign stick would be accepted
             zigpy.config.CONF_OTA: {zigpy.config.CONF_OTA_ENABLED: False},  # on by default: calls the internet
             zigpy.config.CONF_TOPO_SCAN_ENABLED: False,  # wakes and loads the mesh for a map nobody reads
             zigpy.config.CONF_WATCHDOG_ENABLED: False,  # its 30 s are too slow: see watch()
             "znp_config": {"sync_request_timeout": ANSWER_S, "async_response_timeout": CONFIRM_S,
-                           "skip_bootloader": not is_pty(port)},
+                           "skip_bootloader": not is_pty(network.port)},
         }
         self._folder, self._hearer, self._guard, self._mono_s = folder, hearer, guard, mono_s
         self._app: Any = None
         self._armed = False  # resets are our own until the start is over
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._claims: dict[int, EUI64] = {}  # short address -> who announced it last
+        self.conflicts = 0
         self._unknown: dict[int, deque[tuple[float, int, int, bytes]]] = {}
 
     # -- life ---------------------------------------------------------------------------------------------------------
@@ -104,15 +119,30 @@ class Radio:
         async with asyncio.timeout(START_S):
             await _to_the_end(self._open_database())
             self._app.add_listener(_Listener(self, self._guard))
+            self._app.backups.add_listener(_BackupListener(self, self._guard))
             await self._app.connect()
             # zigpy-znp does not act on a reset that it did not ask for; its stick is deaf from then on.
             self._tap(znp_commands.SYS.ResetInd, self.on_reset)
             self._tap(znp_commands.AF.IncomingMsg, self.on_af)
-            await self._app.initialize(auto_form=True)
+            await self._initialize()
         self._armed = True
+
+    async def _initialize(self) -> None:
+        try:
+            await self._app.initialize(auto_form=True)
+        except NetworkSettingsInconsistent as error:
+            if str(error.new_state.node_info.ieee) != self._network.overwrite_stick:
+                raise
+            log.warning("the stick's own network is erased stick=%s", self._network.overwrite_stick)
+            await self._app.backups.restore_backup(error.old_state)
+            await self._app.initialize(auto_form=True)
 
     async def _open_database(self) -> None:
         self._app = await ControllerApplication.new(self._config, start_radio=False)
+        if self._network.backup_passphrase and not self._app.backups.backups:
+            network = await asyncio.to_thread(backup.unseal, self._folder, self._network.backup_passphrase)
+            if network is not None:
+                self._app.backups.add_backup(NetworkBackup.from_open_coordinator_json(network))
 
     async def stop(self) -> None:
         """Close the port and the database."""
@@ -151,7 +181,12 @@ class Radio:
                 return
 
     async def permit(self, seconds: int) -> None:
-        """Open the network for joining, 0 closes it."""
+        """Open the network for joining, 0 closes it. A device whose install code is known joins by that alone."""
+        for ieee, code in self._network.install_codes if seconds else ():
+            await self._asked(self._app._znp.request(znp_commands.AppConfig.BDBAddInstallCode.Req(
+                InstallCodeFormat=znp_commands.app_config.InstallCodeFormat.KeyDerivedFromInstallCode,
+                IEEE=EUI64.convert(ieee), InstallCode=convert_install_code(code).serialize()),
+                RspStatus=Status.SUCCESS))
         await self._asked(self._app.permit(min(seconds, PERMIT_LIMIT_S)))
 
     # -- devices ------------------------------------------------------------------------------------------------------
@@ -209,7 +244,7 @@ class Radio:
         """Channel, PAN id and extended PAN id, JSON-able."""
         info = self._app.state.network_info
         return {"channel": info.channel, "pan": f"0x{info.pan_id:04x}", "extended_pan": str(info.extended_pan_id),
-                "stick": str(self._own)}
+                "stick": str(self._own), "address_conflicts": self.conflicts}
 
     @property
     def _own(self) -> EUI64:
@@ -246,14 +281,25 @@ class Radio:
     def on_af(self, message: Any) -> None:
         mono_s = self._mono_s()
         nwk, frame = int(message.SrcAddr), (int(message.SrcEndpoint), int(message.ClusterId), bytes(message.Data))
-        for ieee, device in self._app.devices.items():
-            if isinstance(device, Device) and device.nwk == nwk:
-                if ieee != self._own:
-                    self._hearer.heard(str(ieee), mono_s, *frame)
-                return
+        if senders := self._at(nwk):
+            sender = self._claims[nwk] if self._claims.get(nwk) in senders else senders[0]
+            if sender != self._own:
+                self._hearer.heard(str(sender), mono_s, *frame)
+            return
         if nwk in self._unknown or len(self._unknown) < UNKNOWN_SENDERS:
             self._unknown.setdefault(nwk, deque(maxlen=FRAMES_OF_EACH)).append((mono_s, *frame))
         log.info("frame from an address nobody has nwk=0x%04x", nwk)
+
+    def _at(self, nwk: int) -> list[EUI64]:
+        """Who has this short address: one device, unless two claim it."""
+        return [ieee for ieee, device in self._app.devices.items() if isinstance(device, Device) and device.nwk == nwk]
+
+    def _claim(self, nwk: int, ieee: EUI64) -> None:
+        """The last to announce an address has it, until the other has taken a new one (Zigbee R22, 3.6.1.9)."""
+        self._claims[nwk] = ieee
+        if others := [other for other in self._at(nwk) if other != ieee]:
+            self.conflicts += 1
+            log.error("two devices claim one address nwk=0x%04x ieee=%s other=%s", nwk, ieee, others[0])
 
     def on_reset(self, _: Any) -> None:
         if self._armed:
@@ -263,6 +309,7 @@ class Radio:
         self._lose(f"the stick's port is gone ({error!r})" if error else "the stick's port is gone")
 
     def on_joined(self, device: BaseDevice) -> None:
+        self._claim(int(device.nwk), device.ieee)
         self._hearer.joined(str(device.ieee))
         for frame in self._unknown.pop(int(device.nwk), ()):
             self._hearer.heard(str(device.ieee), *frame)
@@ -271,10 +318,16 @@ class Radio:
         if device.ieee != self._own:
             self._hearer.interviewed(str(device.ieee))
 
-    def on_message(self, device: BaseDevice, _profile: int, cluster: int, _source: int, endpoint: int,
-                   _raw: bytes) -> None:
+    def on_message(self, _device: BaseDevice, _profile: int, cluster: int, _source: int, endpoint: int,
+                   raw: bytes) -> None:
+        """Of ZDO, an announcement: number, short address, EUI-64 (Zigbee R22, 2.4.3.1.11), of whomever."""
         if endpoint == 0 and cluster == ZDOCmd.Device_annce:
-            self._hearer.announced(str(device.ieee))
+            ieee, _ = EUI64.deserialize(raw[3:])
+            self._claim(int.from_bytes(raw[1:3], "little"), ieee)
+            self._hearer.announced(str(ieee))
+
+    def on_backup(self, made: NetworkBackup) -> None:
+        self._hearer.backed_up(made.as_open_coordinator_json())
 
     def on_left(self, device: BaseDevice) -> None:
         """Forget a device that left, which zigpy does not: its return is then a fresh join, enrolment and all."""
@@ -308,8 +361,10 @@ def explain(error: Exception, port: str) -> tuple[str, str]:
     """Turn what start() raised into a reason and a cure."""
     if isinstance(error, NetworkSettingsInconsistent):
         return ("the stick holds another network than this gateway's",
-                "plug this gateway's own stick in, or one erased with `python -m zigpy_znp.tools.nvram_reset PORT`: "
-                "an empty stick is given this network from the backup")
+                "plug this gateway's own stick in, or an empty one: it is given this network from the backup; to erase "
+                f'what this one holds, set overwrite_stick = "{error.new_state.node_info.ieee}" in [bus.zigbee]')
+    if isinstance(error, backup.BackupError):
+        return error.reason, error.cure
     if isinstance(error, PermissionError):
         return f"{port} cannot be opened ({error})", "end the other program that has it open, and check its owner group"
     if isinstance(error, TimeoutError):

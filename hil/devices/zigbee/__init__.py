@@ -5,6 +5,7 @@ nvram         what the chip and the flat keep over a restart, in one JSON file
 stick         the USB side: a pty, unplug, hang, faults on the line, 115200 baud
 coordinator   the chip: networks, the table of MT commands
 system_api    the MT commands SYS, UTIL and APP_CNF
+install_code  the key that a device makes of the code printed on it
 air_api       the MT commands AF and ZDO, and what goes over the air
 zcl           ZCL frames and values as bytes
 end_device    one end device: ZDO and ZCL servers, IAS Zone enrolment, reporting

@@ -2,10 +2,10 @@
 
 Prints one JSON line when it is ready. Operations on the control socket (answers in brackets; of what a device does:
 whether it went on the air, and CLOCK_MONOTONIC of that, on_air and mono_s):
-join profile [ieee] [poll_s] (ieee, nwk) | announce ieee | leave ieee | silent ieee [on] | devices |
+join profile [ieee] [poll_s] (ieee, nwk) | announce ieee [nwk] | leave ieee | silent ieee [on] | devices |
 zone ieee bits | battery ieee half_percent | attribute ieee cluster attribute number | report ieee cluster attribute
 type hex | points ieee points | press ieee cluster command [hex] |
-unplug | plug | hang [on] | reset | fault [drop] [corrupt] | stats.
+unplug | plug | hang [on] | reset | fault [drop] [corrupt] [half] | stats.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Bench:
                 device = flat.join(given["profile"], given.get("ieee"), given.get("poll_s", 0.0))
                 return {"ieee": device.address, "nwk": device.nwk}
             case "announce":
-                flat.announce(given["ieee"])
+                flat.announce(given["ieee"], given.get("nwk"))
             case "zone":
                 on_air, mono_s = flat.zone(given["ieee"], given["bits"])
                 return {"on_air": on_air, "mono_s": mono_s}
@@ -79,6 +79,7 @@ class Bench:
             case "fault":
                 chip.stick.line.drop = given.get("drop", 0.0)
                 chip.stick.line.corrupt = given.get("corrupt", 0.0)
+                chip.stick.line.half = given.get("half", 0.0)
             case "stats":
                 return chip.stick.line.stats | {"unknown_commands": chip.unknown_commands, "open": chip.open,
                                                 "running": chip.running, "plugged": chip.stick.plugged}

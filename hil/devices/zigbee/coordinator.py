@@ -41,6 +41,7 @@ class Coordinator:
         self.wants_zdo = False  # ZDO messages are handed to the host
         self.permit_until_s = 0.0  # loop time
         self.endpoints: dict[int, bytes] = {}  # number -> simple descriptor
+        self.link_keys: dict[bytes, bytes] = {}  # of devices whose install code the host has told
         self.unknown_commands = 0
         self.opened: Callable[[], None] = lambda: None  # told when the network opens for joining
         self.transmit: Callable[[Request], None] = lambda request: None  # carries requests over the air
@@ -67,6 +68,7 @@ class Coordinator:
         self.running = self.wants_zdo = False
         self.permit_until_s = 0.0
         self.endpoints.clear()
+        self.link_keys.clear()
 
     def reset(self) -> None:
         """Restart, and say so as soon as the firmware is up again."""

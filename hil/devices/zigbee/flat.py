@@ -13,6 +13,7 @@ from typing import Any
 from hil.devices.zigbee import air_api
 from hil.devices.zigbee.coordinator import Coordinator, Request
 from hil.devices.zigbee.end_device import IEEE_ADDRESS, EndDevice, revive
+from hil.devices.zigbee.install_code import link_key
 from hil.devices.zigbee.profiles import PROFILES
 
 HELD_S = 7.68
@@ -76,10 +77,10 @@ class Flat:
         self.remember()
         return sent, self._last_sent_mono_s
 
-    def announce(self, ieee: str) -> None:
-        """Let a device come back to its network under a new short address (a secured rejoin)."""
+    def announce(self, ieee: str, nwk: int | None = None) -> None:
+        """Let a device come back to its network under a new short address (a secured rejoin), be it another's."""
         device = self.get(ieee)
-        device.nwk = self._address()
+        device.nwk = self._address() if nwk is None else nwk
         self.remember()
         self._announce(device)
 
@@ -104,6 +105,9 @@ class Flat:
 
     def _associate(self, device: EndDevice) -> None:
         device.factory_reset()
+        code = device.profile.install_code
+        if code and self._chip.link_keys.get(device.ieee) != link_key(code):
+            return  # the network's key came under a key that it does not have: it goes on searching
         device.nwk, device.network = self._address(), self._chip.nvram.network
         self.devices[device.address] = device
         self.remember()

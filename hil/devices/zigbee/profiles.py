@@ -19,6 +19,7 @@ ZONE_STATE, ZONE_TYPE, ZONE_STATUS, CIE_ADDRESS, ZONE_ID = 0x0000, 0x0001, 0x000
 HEIMAN_CODE, LUMI_CODE, TUYA_CODE, OWON_CODE, PHILIPS_CODE, DEVELCO_CODE, COOLKIT_CODE = (
     0x120B, 0x115F, 0x1002, 0x113C, 0x100B, 0x1015, 0x1286)  # manufacturer codes
 BATTERY_END_DEVICE, MAINS_ROUTER = 0x80, 0x8E  # MAC capabilities (ZSPEC, table 2-48)
+INSTALL_CODE = bytes.fromhex("83FED3407A939723A5C639B26916D505C3B5")  # of the example in BDB 3.0.1, 10.1.3
 
 Attributes = Mapping[tuple[int, int], zcl.Value]
 
@@ -28,7 +29,8 @@ class Profile:
     """One product. `servers` and `clients` are the clusters of its single endpoint.
 
     `own_rhythm`: it reports without having been asked to, and takes no reporting; `spell`: its datapoints flow only
-    after Tuya's read of Basic; `only_asked`: it takes reporting and never reports.
+    after Tuya's read of Basic; `only_asked`: it takes reporting and never reports; `install_code`: it joins with
+    the key made of that, or not at all.
     """
 
     manufacturer: str
@@ -43,6 +45,7 @@ class Profile:
     own_rhythm: bool = False
     spell: bool = False
     only_asked: bool = False
+    install_code: bytes = b""
 
 
 def _basic(manufacturer: str, model: str, source: int = 3) -> dict[tuple[int, int], zcl.Value]:
@@ -97,6 +100,7 @@ _OCCUPIED: Attributes = {(OCCUPANCY, 0x0000): zcl.bitmap8(0), (OCCUPANCY, 0x0001
 
 PROFILES: dict[str, Profile] = {
     "door": _zone("HEIMAN", "DoorSensor-N", 0x0015),
+    "coded_door": replace(_zone("HEIMAN", "DoorSensor-EF-3.0", 0x0015), install_code=INSTALL_CODE),
     "tuya_door": _zone("_TZ3000_n2egfsli", "TS0203", 0x0015, code=TUYA_CODE),
     "sonoff_door": _zone("SONOFF", "SNZB-04P", 0x0015, code=COOLKIT_CODE),
     "aqara_door": _lumi("lumi.sensor_magnet.aq2", ON_OFF, more={(ON_OFF, 0x0000): zcl.boolean(False)}),

@@ -22,7 +22,9 @@ class Line:
 
     drop: float = 0.0
     corrupt: float = 0.0
-    stats: dict[str, int] = field(default_factory=lambda: {"received": 0, "sent": 0, "dropped": 0, "corrupted": 0})
+    half: float = 0.0  # only the first half of it comes out
+    stats: dict[str, int] = field(
+        default_factory=lambda: {"received": 0, "sent": 0, "dropped": 0, "corrupted": 0, "halved": 0})
 
 
 class Stick:
@@ -84,6 +86,9 @@ class Stick:
             self.line.stats["corrupted"] += 1
             at = random.randrange(1, len(raw))
             raw = raw[:at] + bytes((raw[at] ^ 0x55,)) + raw[at + 1:]
+        if random.random() < self.line.half:
+            self.line.stats["halved"] += 1
+            raw = raw[:len(raw) // 2]
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         self._free_at_s = max(self._free_at_s, now_s) + len(raw) * BITS_PER_BYTE / BAUD

@@ -5,6 +5,7 @@ import struct
 from hil.devices.zigbee import nvram
 from hil.devices.zigbee.coordinator import CODE_REVISION, VERSION, Coordinator, command
 from hil.devices.zigbee.frames import APP_CNF, AREQ, SREQ, SYS, UTIL, ZDO
+from hil.devices.zigbee.install_code import link_key
 
 SUCCESS, FAILURE, INVALID_PARAMETER, NV_ITEM_UNINIT, NV_OPER_FAILED = 0x00, 0x01, 0x02, 0x09, 0x0A
 NV_CHUNK = 244  # bytes of value that fit into one frame
@@ -15,6 +16,7 @@ STARTED_AS_COORDINATOR, STARTING_AS_COORDINATOR = 9, 8  # devStates_t (MT, 3.12.
 FORMATION, NO_MODE_LEFT = 0x04, 0x00  # BDB commissioning modes
 BDB_SUCCESS, BDB_IN_PROGRESS, BDB_NETWORK_RESTORED = 0x00, 0x01, 0x0D
 INITIALIZATION = 0x00
+WITH_CHECKSUM = 0x01  # format of an install code: as printed; 0x02: the key made of it
 
 
 @command(AREQ | SYS, 0x00)
@@ -186,6 +188,13 @@ def _state(chip: Coordinator, state: int) -> None:
 
 def _bdb(chip: Coordinator, status: int, mode: int, left: int) -> None:
     chip.send(AREQ | APP_CNF, 0x80, bytes((status, mode, left)))
+
+
+@command(SREQ | APP_CNF, 0x04)
+def app_cnf_bdb_add_installcode(chip: Coordinator, data: bytes) -> None:
+    form, ieee, code = data[0], data[1:9], data[9:]
+    chip.link_keys[ieee] = link_key(code) if form == WITH_CHECKSUM else code
+    chip.respond(APP_CNF, 0x04)
 
 
 @command(SREQ | APP_CNF, 0x08)

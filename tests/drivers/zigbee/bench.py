@@ -58,16 +58,16 @@ async def stick(folder: Path, *more: str) -> AsyncIterator[Stick]:
         process._transport.close()  # type: ignore[attr-defined]  # its pipe outlives it otherwise
 
 
-def make(folder: Path) -> ZigbeeBus:
-    bus = BUS.make(ZigbeeSettings(port=str(folder / "tty")), BusContext(folder, time.monotonic))
+def make(folder: Path, settings: ZigbeeSettings | None = None) -> ZigbeeBus:
+    bus = BUS.make(settings or ZigbeeSettings(port=str(folder / "tty")), BusContext(folder, time.monotonic))
     assert isinstance(bus, ZigbeeBus)
     return bus
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[ZigbeeBus]:
+async def running(folder: Path, settings: ZigbeeSettings | None = None) -> AsyncIterator[ZigbeeBus]:
     """A bus that runs on the stick of a folder."""
-    bus = make(folder)
+    bus = make(folder, settings)
     task = asyncio.create_task(bus.run())
     try:
         yield bus

@@ -77,3 +77,15 @@ def test_a_damaged_copy_takes_no_place(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\x00" * 5000)
     assert "no good copy" in database.prepare(tmp_path)
     assert not (tmp_path / database.NAME).exists()
+
+
+def test_the_database_before_an_upgrade_of_zigpy_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / database.NAME
+    fill(path, "one")
+    for version, word in ((15, "two"), (16, "three"), (16, "four")):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA user_version = {version}")
+        fill(path, word)
+        database.prepare(tmp_path)
+    assert words(tmp_path / "zigbee.db.v15") == ["one", "two"]
+    assert words(tmp_path / "zigbee.db.copy") == ["one", "two", "three", "four"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from drivers.bus.zigbee.network import Network
 from drivers.bus.zigbee.radio import Radio
 
 
@@ -15,7 +16,7 @@ async def test_a_start_that_is_cancelled_while_the_database_opens_leaves_no_task
         tmp_path: Path, turns: int) -> None:
     """What it leaves is found by the rule for every test: no task may outlive it."""
     hearer: Any = None  # nothing is heard before the port is open
-    radio = Radio(str(tmp_path / "no-such-port"), [15], tmp_path, hearer, lambda call: call, lambda: 0.0)
+    radio = Radio(Network(str(tmp_path / "no-such-port"), [15], []), tmp_path, hearer, lambda call: call, lambda: 0.0)
     starting = asyncio.ensure_future(radio.start())
     for _ in range(turns):
         await asyncio.sleep(0.001)
@@ -34,7 +35,7 @@ async def test_a_stop_that_is_cancelled_while_a_slow_stick_lets_go_closes_the_da
         await gone.wait()
 
     hearer: Any = None
-    radio = Radio(str(tmp_path / "no-such-port"), [15], tmp_path, hearer, lambda call: call, lambda: 0.0)
+    radio = Radio(Network(str(tmp_path / "no-such-port"), [15], []), tmp_path, hearer, lambda call: call, lambda: 0.0)
     with pytest.raises(OSError, match="no-such-port"):
         await radio.start()
     monkeypatch.setattr("drivers.bus.zigbee.radio.ControllerApplication.disconnect", disconnect)
