@@ -86,6 +86,7 @@ class BleBus:
             async with bluez.connect(self._adapter) as self._service, self._pairing.agent(self._service):
                 await self._hold(self._service)
         except RadioFault as fault:
+            self._service = None
             self._go_down(fault)  # at once, for what helps may take its time
             with contextlib.suppress(BusUnavailable):
                 await self._recover(fault.symptom)
@@ -183,7 +184,8 @@ class BleBus:
                 await scan.restart()
             if awaited := self._sightings.awaited:
                 self._take_over([kept for kept in await service.kept() if kept.address.upper() in awaited])
-        if scan.silent_s() >= SILENT_S and (self._sightings.awaited or self._adverts):
+        expected = (self._sightings.awaited or self._adverts) and not self._connecting.locked()  # scans may pause
+        if expected and scan.silent_s() >= SILENT_S:
             await self._recover(Symptom.SILENT)
 
     async def _recover(self, symptom: Symptom) -> None:

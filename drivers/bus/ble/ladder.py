@@ -53,7 +53,7 @@ class Rule:
 
 LADDER: Mapping[Rung, Rule] = MappingProxyType({
     Rung.RESCAN: Rule({_S.SILENT, _S.GONE, _S.LOST, _S.MISSING}, tries=2, settle_s=12, rest_s=0, cuts=False),
-    Rung.POWER_CYCLE: Rule({_S.SILENT, _S.BROKEN}, tries=1, settle_s=15, rest_s=60),
+    Rung.POWER_CYCLE: Rule({_S.SILENT, _S.BROKEN}, tries=1, settle_s=15, rest_s=5 * 60),
     Rung.RESTART: Rule({_S.SILENT, _S.BROKEN, _S.GONE, _S.LOST, _S.MISSING}, tries=1, settle_s=30, rest_s=30 * 60),
     Rung.REBIND: Rule({_S.BROKEN, _S.LOST}, tries=1, settle_s=30, rest_s=30 * 60),
     Rung.REBOOT: Rule({_S.BROKEN, _S.GONE, _S.LOST}, tries=1, settle_s=600, rest_s=6 * 3600, since_boot=True),

@@ -55,6 +55,7 @@ def test_silence_for_a_day_unbinds_no_radio_and_reboots_nothing() -> None:
     done = order(climbed(Symptom.SILENT, DAY_S, DAY_S))
     assert set(done) == {Rung.RESCAN, Rung.POWER_CYCLE, Rung.RESTART}
     assert done.count(Rung.RESTART) <= 48, "once in half an hour"
+    assert done.count(Rung.POWER_CYCLE) <= 288, "once in five minutes: nobody is heard meanwhile"
 
 
 def test_a_gateway_is_not_rebooted_within_six_hours_of_its_boot() -> None:

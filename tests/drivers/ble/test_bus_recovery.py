@@ -186,6 +186,19 @@ async def test_a_stuck_discovery_that_only_buttons_wait_for_is_noticed_too(quick
             await until(lambda: recovery(radio)["rescan"] >= 1)
 
 
+async def test_silence_while_a_device_is_being_connected_is_no_symptom(quick) -> None:
+    async with l2() as radio:
+        await until(lambda: radio.bus.health()["state"] == "up")
+        radio.bluez.faults.always["Device1.Connect"] = "HANG"
+        async with awaited(radio):
+            await until(lambda: radio.bluez.faults.met)
+            radio.bluez.faults.deaf = True  # a controller that cannot scan while it connects
+            other = SHELLY_BUTTON.settings(address="A0:00:00:00:00:01")
+            async with radio.bus.open("button", other):
+                await asyncio.sleep(1.5)
+                assert not any(recovery(radio).values())
+
+
 def test_silence_is_noticed_within_fifteen_seconds() -> None:
     assert bus_module.SILENT_S >= 10
     assert bus_module.SILENT_S + bus_module.TICK_S <= 15
