@@ -103,7 +103,7 @@ class Daemon:
                 for name, part in parts.items():
                     group.create_task(kept(name, part, self.pipeline.fault), name=name)
         finally:
-            await self.pipeline.save()
+            await self.pipeline.leave()
 
     async def _ready(self, buses: asyncio.Event, control: asyncio.Event) -> None:
         await buses.wait()

@@ -89,6 +89,12 @@ class Detectors:
         self._guarded("cover", lambda what, into: self._tick_cover(now, what, into), known, outcome)
         return outcome
 
+    def leave(self, now: Stamp) -> Outcome:
+        """What must be told before the process ends: nobody would be left to know of it."""
+        outcome = Outcome()
+        self._guarded("falls", self._leave_falls, now, outcome)
+        return outcome
+
     def covers(self, now_mono_s: float) -> list[cover.Cover]:
         """Who watches over falls this moment, for each wearer."""
         return cover.now(self._cover, self._watchers(), now_mono_s)
@@ -130,6 +136,11 @@ class Detectors:
         for device, state in self._falls.items():
             self._falls[device], found = falls.tick(state, device, now, self._forest)
             outcome.findings += found
+
+    def _leave_falls(self, now: Stamp, outcome: Outcome) -> None:
+        if self._forest is not None:
+            for device, state in self._falls.items():
+                outcome.findings += falls.leave(state, device, now, self._forest)
 
     def _look_evidence(self, reading: Reading, outcome: Outcome) -> None:
         """Before `falls`: a finding counts back from the newest sample."""

@@ -139,6 +139,15 @@ class Pipeline:
             for name, state in self.detectors.saved().items():
                 group.create_task(self._save(name, state))
 
+    async def leave(self) -> None:
+        """Commit what only this process knows: once run() has ended, and the keeper with it."""
+        for commit in self._follow(self.detectors.leave(self.clock.stamp())):
+            try:
+                await self.store.append(commit.events, commit.alarm, evidence=commit.evidence)
+            except StoreError as error:
+                log.error("fall not saved before the stop reason=%r cure=%r", error.reason, error.cure)  # noqa: TRY400
+        await self.save()
+
     async def _save(self, name: str, state: bytes) -> None:
         try:
             await self.store.save_detector(name, state)

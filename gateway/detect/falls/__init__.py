@@ -8,6 +8,6 @@ recording.py  a whole recording, for those who judge the detector
 """
 
 from gateway.detect.falls.forest import BadModel, Forest, decode
-from gateway.detect.falls.wrist import Stage, State, step, tick
+from gateway.detect.falls.wrist import Stage, State, leave, step, tick
 
-__all__ = ["BadModel", "Forest", "Stage", "State", "decode", "step", "tick"]
+__all__ = ["BadModel", "Forest", "Stage", "State", "decode", "leave", "step", "tick"]

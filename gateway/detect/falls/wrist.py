@@ -124,6 +124,11 @@ def tick(state: State, device: str, now: Stamp, forest: Forest) -> tuple[State, 
     return msgspec.structs.replace(state, awaited=(), quiet_until=quiet_until, heard=None), found
 
 
+def leave(state: State, device: str, now: Stamp, forest: Forest) -> tuple[Finding, ...]:
+    """The last word before this process ends, which sees nobody recover any more (rule 4)."""
+    return _given_up(state, device, now, forest)
+
+
 def _judged(state: State, device: str, at: Stamp, forest: Forest) -> tuple[State, tuple[Finding, ...]]:
     """Go through everything that the newest samples decide, in the order in which it is decided."""
     findings: list[Finding] = []

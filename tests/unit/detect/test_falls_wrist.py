@@ -318,6 +318,14 @@ def test_who_is_awaited_and_falls_silent_for_five_seconds_has_fallen_and_is_told
     assert falls.tick(state, "bracelet", at(now.mono_s + 60), saying())[1] == ()
 
 
+def test_who_is_awaited_when_the_process_ends_has_fallen() -> None:
+    state, _ = shown(gone(8))
+    assert state.heard is not None
+    (finding,) = falls.leave(state, "bracelet", at(state.heard.mono_s + 0.5), saying())
+    assert finding.evidence["stage"] == Stage.NO_RECOVERY
+    assert falls.leave(shown(gone(60))[0], "bracelet", at(99), saying()) == ()
+
+
 def test_a_silence_that_lasted_through_a_new_boot_is_no_recovery_either() -> None:
     state, _ = shown(gone(8))
     assert len(falls.tick(state, "bracelet", at(1.0, "boot-2"), saying())[1]) == 1

@@ -14,6 +14,7 @@ from gateway.model.time import Stamp
 from gateway.runtime.keeper import NOT_TAKEN
 from gateway.runtime.pipeline import CUT_SHORT, Pipeline
 from gateway.store import StoreFull
+from tests.unit.detect.test_falls_wrist import gone, shown
 from tests.unit.runtime.pipe import Bench, bench
 
 STILL = struct.pack("<3h", 0, 0, 1000) * 52
@@ -190,3 +191,12 @@ async def test_a_disk_that_refuses_costs_the_evidence_and_not_the_alarm(tmp_path
         await b.pipeline.keeper._save_again()
         rows = await settled(b, 2)
         assert [row.data.get("missing") for row in rows] == [None, NOT_TAKEN]
+
+
+async def test_a_fall_that_awaits_its_twenty_seconds_is_on_disk_before_an_orderly_stop(tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        b.pipeline.detectors._falls["bracelet"], _ = shown(gone(8))
+        await b.pipeline.leave()
+        (alarm,) = await b.store.open_alarms()
+        assert (alarm.finding.kind, alarm.finding.device) == (FindingKind.FALL, "bracelet")
+        assert EventType.ALARM_RAISED in await b.kinds()
