@@ -28,3 +28,9 @@ def missing(what: str, address: str) -> tuple[str, str]:
     """Reason and cure that the session ends with then."""
     return (f"{what} failed: device and gateway share no bond, or no longer",
             f"put the device into its pairing mode and pair it: anju ble pair {address}")
+
+
+def doubted(reason: str, cure: str, address: str) -> tuple[str, str]:
+    """Reason and cure where a bonded device does not connect: bluetoothd 5.66 does not say that its key is refused."""
+    again = missing("connecting", address)[1]
+    return reason, cure if again in cure else f"{cure}; it is bonded, so if it was reset since then: {again}"

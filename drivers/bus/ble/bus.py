@@ -257,6 +257,13 @@ class BleBus:
         for peer in self._held(address):
             peer.lose(*bond.missing("the session", address))
 
+    async def _has_bond(self, address: str) -> bool:
+        """Tell whether bluetoothd keeps a bond with this device, whatever the device thinks."""
+        try:
+            return self._service is not None and bool((await self._service.device(address))[1].get("Paired"))
+        except BusUnavailable:
+            return False
+
     def _held(self, address: str) -> list[Peer]:
         return [peer for peer in self._peers | self._attempts if peer.address == address]
 
@@ -275,6 +282,9 @@ class BleBus:
         except BaseException as error:
             self._counts["failed_connects"] += isinstance(error, LinkError)
             await peer.close()
+            if isinstance(error, LinkError) and not isinstance(error, BusUnavailable | NoRoom | LinkLost) \
+                    and await self._has_bond(peer.address):
+                raise LinkError(*bond.doubted(error.reason, error.cure, peer.address)) from error
             raise
         finally:
             self._attempts.discard(peer)

@@ -233,6 +233,17 @@ async def test_a_bond_that_the_device_has_lost_is_told_with_its_cure_and_mended_
         assert await battery(w) == BATTERY_PERCENT
 
 
+async def test_a_bonded_device_that_does_not_connect_may_have_lost_its_bond() -> None:
+    async with world() as w:
+        for bonded_, cure in ((False, "bring it nearer"), (True, f"bring it nearer.*if it was reset.*{CURE}")):
+            w.bluez.faults.expect("Device1.Connect", ["org.bluez.Error.Failed:Software caused connection abort"] * 2)
+            with pytest.raises(LinkError, match=cure) as told:
+                await battery(w)
+            assert (CURE in str(told.value)) is bonded_
+            if not bonded_:
+                await pair(w, w.shown)
+
+
 async def test_bonds_survive_a_restart_of_bluetoothd_and_of_the_daemon() -> None:
     async with world() as w:
         await pair(w, w.shown)
