@@ -11,7 +11,7 @@ from hil.resources.faults import HEALTHY, OPERATIONS
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/failure-modes.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", PAGE)
+NAMED = re.findall(r"`([a-z0-9_/]+\.py)::(test_\w+)`", PAGE)
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
