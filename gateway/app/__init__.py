@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.app.settings import BusTypes, DriverTypes
+    from gateway.app.configured import BusTypes, DriverTypes
 
 
 def main() -> None:
@@ -26,14 +26,14 @@ def _run(config_path: Path) -> int:
 
 
 def _catalogue() -> "tuple[DriverTypes, BusTypes]":
-    from gateway.app.settings import types
+    from gateway.app.configured import types
     from gateway.runtime.registry import Registry
 
     return types(Registry())
 
 
 def _host(config_path: Path, bus: str) -> int:
-    from gateway.app.serve import host
+    from gateway.app.host import host
     from gateway.ops import logs
 
     logs.start()

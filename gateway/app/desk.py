@@ -9,9 +9,10 @@ import msgspec
 from gateway import __version__
 from gateway.alarm import fusion
 from gateway.app import pairing
+from gateway.app.configured import types
 from gateway.app.daemon import Daemon
 from gateway.app.falls import falls
-from gateway.app.settings import cut, keep, people, places, rules, types
+from gateway.app.settings import cut, keep, people, places, rules
 from gateway.config import ConfigError, read, salvage
 from gateway.model.alarm import Alarm
 from gateway.model.time import Stamp

@@ -1,30 +1,26 @@
-"""serve: the daemon as a process. host: a driver host as a process."""
+"""serve: the daemon as a process."""
 
 import asyncio
 import fcntl
 import logging
 import os
-import random
-import signal
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TextIO
 
+from gateway.app.configured import configured, types
 from gateway.app.daemon import Daemon
 from gateway.app.desk import Desk
-from gateway.app.settings import configured, keep, limits, make_folders
+from gateway.app.host import EX_CONFIG, until_signal
+from gateway.app.settings import keep, limits, make_folders
 from gateway.config import ConfigError
 from gateway.ops.notify import notify
-from gateway.runtime.clock import Clock
-from gateway.runtime.fleet import socket_of
-from gateway.runtime.host import Host
 from gateway.runtime.registry import Registry
 from gateway.store import Store, StoreNewer
 from gateway.voice import Voice
 
 log = logging.getLogger(__name__)
 
-EX_TEMPFAIL, EX_CONFIG = 75, 78  # sysexits.h: systemd shows the latter as CONFIG
+EX_TEMPFAIL = 75  # sysexits.h
 
 
 class AlreadyRunning(Exception):
@@ -54,7 +50,7 @@ async def serve(config_path: Path) -> int:
     """Run the daemon until SIGTERM or SIGINT; return its exit code."""
     registry = Registry()
     try:
-        config, text, problems = configured(config_path, registry)
+        config, text, problems = configured(config_path, types(registry))
     except ConfigError as error:
         log.critical("no usable configuration:\n%s", error)
         return EX_CONFIG
@@ -74,7 +70,7 @@ async def serve(config_path: Path) -> int:
         if not problems:
             problems += await asyncio.to_thread(keep, text, config)
         daemon = Daemon(config, problems, registry, store, voice)
-        await _until_signal(lambda: daemon.run(Desk(daemon).verbs()))
+        await until_signal(lambda: daemon.run(Desk(daemon).verbs()))
     finally:
         notify("STOPPING=1")
         await voice.close()
@@ -82,32 +78,3 @@ async def serve(config_path: Path) -> int:
         if lock is not None:
             lock.close()
     return 0
-
-
-async def host(config_path: Path, bus: str) -> int:
-    """Run a driver host until SIGTERM, or until no daemon has been there for a while; return its exit code."""
-    registry = Registry()
-    try:
-        config, _, _ = configured(config_path, registry)
-    except ConfigError as error:
-        log.critical("no usable configuration:\n%s", error)
-        return EX_CONFIG
-    if bus not in registry.buses:
-        log.critical("no bus %r is installed: known are %s", bus, ", ".join(registry.buses))
-        return EX_CONFIG
-    notify("READY=1")
-    socket = socket_of(config.gateway.run_dir, bus)
-    await _until_signal(Host(bus, socket, registry, Clock.of_this_boot(), random.random,
-                             lambda: notify("WATCHDOG=1")).run)
-    return 0
-
-
-async def _until_signal(run: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run until it ends or a signal to stop comes."""
-    task = asyncio.ensure_future(run())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        log.info("stopped by a signal")

@@ -1,14 +1,9 @@
-"""Which configuration runs: the file's, what of it can be used, or the last good one."""
+"""What the configuration says, in the words of each floor."""
 
-import os
-from collections.abc import Mapping
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from gateway.alarm.rules import ROUTINE, Rules, Texting
-from gateway.config import Config, ConfigError, Vitals, read, revisions, salvage
+from gateway.config import Config, Vitals, revisions
 from gateway.detect import inactivity, routines, watch
 from gateway.detect.appliances import Appliance
 from gateway.detect.cover import Watcher
@@ -19,9 +14,6 @@ from gateway.model.finding import FallSource, FindingKind
 from gateway.model.reading import QuantityKind
 from gateway.runtime.registry import Registry
 from gateway.store import Limits
-
-DriverTypes = Mapping[str, tuple[str, type[msgspec.Struct]]]
-BusTypes = Mapping[str, type[msgspec.Struct]]
 
 
 def rules(config: Config) -> Rules:
@@ -107,28 +99,6 @@ def limits(config: Config) -> Limits:
     store = config.store
     return Limits(store.max_mb * 1e6, store.min_free_mb * 1e6, store.telemetry_delay_s, store.evidence_count,
                   store.evidence_mb * 1e6)
-
-
-def types(registry: Registry) -> tuple[DriverTypes, BusTypes]:
-    """What the installed drivers and buses let a configuration say."""
-    return ({name: (driver.bus, driver.settings) for name, driver in registry.drivers.items()},
-            {name: kind.settings for name, kind in registry.buses.items()})
-
-
-def configured(path: Path, registry: Registry) -> tuple[Config, str, list[str]]:
-    """The configuration to run, its text, and every problem. Raises ConfigError where there is not even an old one."""
-    try:
-        text = read(path)
-        config, problems = salvage(text, path, *types(registry))
-    except ConfigError as error:
-        text, config, problems = "", None, error.problems
-    if config is not None:
-        return config, text, problems
-    old = revisions.last_good(Path(os.environ.get("STATE_DIRECTORY", "/var/lib/anju")))
-    config, _ = salvage(old, path, *types(registry)) if old else (None, [])
-    if old is None or config is None:
-        raise ConfigError(path, problems)
-    return config, old, [*problems, "cannot be used: the last good configuration runs: mend the file and restart"]
 
 
 def make_folders(config: Config) -> list[str]:

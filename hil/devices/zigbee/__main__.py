@@ -3,7 +3,8 @@
 Prints one JSON line when it is ready. Operations on the control socket (answers in brackets; of what a device does:
 whether it went on the air, and CLOCK_MONOTONIC of that, on_air and mono_s):
 join profile [ieee] [poll_s] (ieee, nwk) | announce ieee [nwk] | leave ieee | silent ieee [on] | devices |
-zone ieee bits | battery ieee half_percent | attribute ieee cluster attribute number | report ieee cluster attribute
+zone ieee bits | storm ieees rounds first |
+battery ieee half_percent | attribute ieee cluster attribute number | report ieee cluster attribute
 type hex | points ieee points | press ieee cluster command [hex] |
 unplug | plug | hang [on] | reset | fault [drop] [corrupt] [half] | stats.
 """
@@ -49,6 +50,8 @@ class Bench:
             case "zone":
                 on_air, mono_s = flat.zone(given["ieee"], given["bits"])
                 return {"on_air": on_air, "mono_s": mono_s}
+            case "storm":
+                flat.storm(given["ieees"], given["rounds"], given["first"])
             case "battery":
                 return {"on_air": flat.battery(given["ieee"], given["half_percent"])}
             case "attribute":

@@ -67,6 +67,13 @@ class Flat:
         """Let a sensor see something; (whether it went on the air, CLOCK_MONOTONIC of that or of now)."""
         return self.act(ieee, lambda device: device.set_zone(bits))
 
+    def storm(self, ieees: list[str], rounds: int, first: int) -> None:
+        """Let these zones change all at once, `rounds` times, beginning with the bits `first`, then 1 - first."""
+        for turn in range(rounds):
+            for ieee in ieees:
+                self.get(ieee).set_zone((first + turn) % 2)
+        self.remember()
+
     def battery(self, ieee: str, half_percent: int) -> bool:
         return self.act(ieee, lambda device: device.set_battery(half_percent))[0]
 

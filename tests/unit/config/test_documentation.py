@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.app.settings import types
+from gateway.app.configured import types
 from gateway.config import City, Detect, Gateway, Sms, Storage, Vitals, Voice, advice, parse
 from gateway.config.load import OF_EVERY_DEVICE
 from gateway.runtime.registry import Registry

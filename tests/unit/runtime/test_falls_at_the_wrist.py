@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from gateway.app.settings import fall_watchers, types
+from gateway.app.configured import types
+from gateway.app.settings import fall_watchers
 from gateway.config import Detect, salvage
 from gateway.detect.falls import Stage
 from gateway.model.finding import FallSource, Finding, FindingKind

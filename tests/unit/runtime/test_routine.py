@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from gateway.app.settings import places, routine, types, without_power, zone
+from gateway.app.configured import types
+from gateway.app.settings import places, routine, without_power, zone
 from gateway.config import parse
 from gateway.detect import inactivity, routines, watch
 from gateway.detect.appliances import Appliance
