@@ -55,6 +55,11 @@ class Bonded:
         """Lose the link, staying in range."""
         self.air.drop_links(self._radio)
 
+    async def bonds(self) -> int:
+        """How many it has."""
+        assert self._device.keystore is not None
+        return len(await self._device.keystore.get_all())
+
     async def reset(self) -> None:
         """Be set back as from the factory: every bond is forgotten."""
         assert self._device.keystore is not None

@@ -290,7 +290,7 @@ async def test_a_question_ends_with_the_bluetoothd_that_asked_it_and_is_asked_an
 
 
 async def test_a_session_lets_go_for_the_pairing_and_comes_back_after_it() -> None:
-    async with world() as w, w.bus.open("band", SETTINGS):
+    async with world() as w, w.bus.open("band", SETTINGS) as peer:
         assert w.band.connected
         coming = []
 
@@ -299,6 +299,7 @@ async def test_a_session_lets_go_for_the_pairing_and_comes_back_after_it() -> No
 
         async with asyncio.TaskGroup() as group:
             def answer(step) -> str:
+                assert peer.is_lost, "who holds the link may end it at any moment"
                 group.create_task(session())
                 return w.shown(step)
 
