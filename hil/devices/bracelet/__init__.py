@@ -8,6 +8,7 @@ The modules, from the wrist to the air:
     pmd.py         Polar Measurement Data, from the sensor's side
     verity.py      the device: advertising, heart rate, battery, measurement stream
     __main__.py    the bench process
+    bonded.py      another bracelet, which tells its battery only to whom it is bonded with
 
 Only the button is missing: a Verity Sense has one, but it is no alarm button.
 """
