@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 DATA ?= ../shared/data/falls
 
-.PHONY: help demo test nightly check bench train-falls devices lock clean
+.PHONY: help demo test hil nightly check bench train-falls devices lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--s
 test: check ## Lint, types, contracts and all tests
 	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+hil: $(VENV)/.dev ## The Bluetooth bus over the real bluetoothd, in a guest of User Mode Linux; builds its kernel once
+	@sh .ci/need gcc=gcc make=make flex=flex bison=bison bc=bc xz=xz-utils busybox=busybox-static dbus-daemon=dbus-daemon
+	@test -x /usr/libexec/bluetooth/bluetoothd || sh .ci/need --package bluez
+	@test -e /usr/src/linux-source-6.12.tar.xz || sh .ci/need --package linux-source-6.12
+	hil/uml/boot $(BIN)/python -m pytest -p no:cacheprovider --color=no tests/drivers/ble/test_over_bluetoothd.py $(ARGS)
 
 nightly: $(VENV)/.dev ## The tests that take too long for every change
 	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3

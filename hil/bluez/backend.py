@@ -92,6 +92,11 @@ def _host() -> _Host:
     return _hosts.setdefault(asyncio.get_running_loop(), _Host())
 
 
+def use(device: Device) -> None:
+    """Let this event loop's host be a powered one at hand: in virtual time there are no sockets to wait for."""
+    _host()._device = device
+
+
 async def close() -> None:
     """Let go of this event loop's controller: for tests, which end their loops."""
     if host := _hosts.pop(asyncio.get_running_loop(), None):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tests.bench.lab import Benchmark
 
 MODULES = {"outbox": "tests.bench.outbox", "latency": "tests.bench.latency", "falls": "tests.bench.falls",
-           "routine": "tests.bench.routine", "zigbee": "tests.bench.zigbee",
+           "routine": "tests.bench.routine", "ble": "tests.bench.ble", "zigbee": "tests.bench.zigbee",
            "peer": "tests.bench.thingsboard"}
 PEER = "peer"
 
