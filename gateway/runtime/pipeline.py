@@ -174,7 +174,7 @@ class Pipeline:
                     group.create_task(self.save())
                 if not restored and self.progress % RETRY_TICKS == 0:
                     restored = await self.restore()
-                if self.store.epoch != self._epoch:
+                if self.store.epoch != self._epoch or self.progress % RETRY_TICKS == 0:
                     self._epoch = self.store.epoch
                     self._assure()
 
@@ -303,7 +303,10 @@ class Pipeline:
         return Commit((told(evidence),), evidence=evidence)
 
     def _assure(self) -> None:
-        """Append once more what the centre has not acknowledged of the open alarms; the store knows ids it has."""
+        """Append once more what the centre has not acknowledged of the open alarms; the store knows ids it has.
+
+        A sound disk writes nothing for it; one that fails by now, or is silent, has the alarm go from memory.
+        """
         self.keeper.submit([Commit((life.again(alarm, self.rules),)) for alarm in self._alarms.values()
                             if alarm.state is not AlarmState.RECEIVED])
 

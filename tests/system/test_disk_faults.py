@@ -285,3 +285,21 @@ async def test_the_daemon_alarms_through_a_failing_disk_tells_it_and_comes_back(
         await f.gateway.start()
         status = await f.until(lambda s: s["alarms"])
         assert [a["id"] for a in status["alarms"]] == [raised["id"]]
+
+
+@pytest.mark.parametrize("name", ["read-only", "EIO on read and write"])
+async def test_an_alarm_that_was_safe_on_a_disk_which_then_fails_goes_from_memory(name: str, tmp_path: Path,
+                                                                                  disk: LossyDisk) -> None:
+    state = disk.mount / "state"
+    state.mkdir()
+    async with flat(tmp_path, state=state) as f:
+        await f.until(lambda s: device(s, "sos")["state"] == "up" and s["city"]["connected"])
+        await f.broker.stop()
+        await f.press_sos()
+        await f.until(lambda s: s["alarms"] and s["store"]["waiting"]["alarm"] == 1)
+        await _break(disk, FAULTS[name])
+        await f.do("modbus", "input", address=1, active=True)
+        await f.until(lambda s: fault(s, "store"))
+        await f.broker.start()
+        await f.city_has("sos")
+        await f.until(lambda s: s["alarms"][0]["state"] == "received")
