@@ -16,6 +16,7 @@ from drivers.testkit.link import RecordedLink
 from gateway.model.reading import Button, Press
 from gateway.spi import Advertisement, AdvertPort, LinkLost
 from hil.devices.beacon import ADDRESS, Beacon, beacon
+from tests.drivers.ble.guest import NEEDS_GUEST, l3
 from tests.drivers.ble.kit import NEEDS_DBUS, Radio, l1, l2
 
 Check = Callable[[AdvertWorld], Awaitable[None]]
@@ -73,6 +74,13 @@ async def test_the_bus_over_hci_obeys_the_port(check: Check) -> None:
 @every_check
 async def test_the_bus_over_bluez_obeys_the_port(check: Check) -> None:
     async with l2() as radio:
+        await over(radio, check)
+
+
+@NEEDS_GUEST
+@every_check
+async def test_the_bus_over_the_real_bluetoothd_obeys_the_port(check: Check) -> None:
+    async with l3() as radio:
         await over(radio, check)
 
 

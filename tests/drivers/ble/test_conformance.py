@@ -1,10 +1,11 @@
-"""One suite of checks, on the fake peer, on BlueZ's seam and on HCI's."""
+"""One suite of checks, on the fake peer, on BlueZ's seam, on HCI's, and over the real bluetoothd."""
 
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from drivers.testkit.ble import CHECKS, BleWorld, FakePeer
+from tests.drivers.ble.guest import NEEDS_GUEST, l3
 from tests.drivers.ble.kit import NEEDS_DBUS, SETTINGS, BraceletWorld, l1, l2
 
 Check = Callable[[BleWorld], Awaitable[None]]
@@ -48,4 +49,11 @@ async def test_the_bus_over_bluez_obeys_the_port(check: Check) -> None:
 @every_check
 async def test_the_bus_over_hci_obeys_the_port(check: Check) -> None:
     async with l1() as radio, radio.bus.open("wrist", SETTINGS) as peer:
+        await check(BraceletWorld(peer, radio.bracelet))
+
+
+@NEEDS_GUEST
+@every_check
+async def test_the_bus_over_the_real_bluetoothd_obeys_the_port(check: Check) -> None:
+    async with l3() as radio, radio.bus.open("wrist", SETTINGS) as peer:
         await check(BraceletWorld(peer, radio.bracelet))
