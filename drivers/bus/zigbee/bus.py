@@ -245,7 +245,7 @@ class ZigbeeBus:
             log.warning("malformed frame ieee=%s cluster=0x%04x error=%r", ieee, cluster, str(error))
             return
         if asked and self._radio is not None and self._group is not None:
-            self._group.create_task(self._guard.contain(f"answer {ieee}", self._radio.answer_enrolment(ieee)))
+            self._group.create_task(self._guard.contain(f"answer {ieee}", self._radio.answer_enrolment, ieee))
 
     def joined(self, ieee: str) -> None:
         log.info("device joins ieee=%s", ieee)
@@ -274,7 +274,7 @@ class ZigbeeBus:
 
     def backed_up(self, network: dict[str, Any]) -> None:
         if self._network.backup_passphrase and self._group is not None:
-            self._group.create_task(self._guard.contain("backup", self._keep_backup(network)))
+            self._group.create_task(self._guard.contain("backup", self._keep_backup, network))
 
     async def _keep_backup(self, network: dict[str, Any]) -> None:
         from drivers.bus.zigbee import backup  # brings cryptography, as zigpy does
@@ -300,7 +300,7 @@ class ZigbeeBus:
             self._peer(ieee).nudge.set()
             return
         self._tending[ieee] = self._group.create_task(
-            self._guard.contain(f"enrol {ieee}", self._see_enrolled(self._radio, self._peer(ieee))))
+            self._guard.contain(f"enrol {ieee}", self._see_enrolled, self._radio, self._peer(ieee)))
 
     async def _see_enrolled(self, radio: "Radio", peer: Peer) -> None:
         peer.again = True
@@ -326,7 +326,7 @@ class ZigbeeBus:
         self._set_ready(peer)
         if self._group is not None:
             self._arranging[peer.ieee] = self._group.create_task(
-                self._guard.contain(f"arrange {peer.ieee}", self._arrange(radio, peer)))
+                self._guard.contain(f"arrange {peer.ieee}", self._arrange, radio, peer))
 
     async def _arrange(self, radio: "Radio", peer: Peer) -> None:
         """Agree with a device on bindings and reports, unless that is done; again only when it has just spoken."""

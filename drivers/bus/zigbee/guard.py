@@ -33,10 +33,10 @@ class Guard:
 
         return guarded
 
-    async def contain(self, name: str, work: Awaitable[object]) -> None:
+    async def contain(self, name: str, work: Callable[P, Awaitable[object]], *args: P.args, **kwargs: P.kwargs) -> None:
         """Do `work`; a fault in it stays here."""
         try:
-            await work
+            await work(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the same for tasks: a device's fault stays with that device
             self._note(name, error)
 

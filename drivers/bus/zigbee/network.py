@@ -7,10 +7,11 @@ from drivers.bus.zigbee.install_code import InstallCode
 
 
 class Network(NamedTuple):
-    """`overwrite_stick`: the only stick whose other network may be erased; "" for none."""
+    """`overwrite_stick`: the only stick whose other network may be erased; "". `stick`: the module of its stack."""
 
     port: str
     channels: list[int]
     install_codes: list[InstallCode]
     backup_passphrase: str = ""
     overwrite_stick: str = ""
+    stick: str = "znp"

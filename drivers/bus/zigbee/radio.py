@@ -1,29 +1,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Radio: one life of the stick, from the opening of its port to its loss. The only user of zigpy's application.
 
-ZCL frames are tapped where zigpy-znp receives them, before zigpy decides what to do with them: stamped at once, none
-filtered, and a frame from a short address that nobody knows yet is kept until its sender is known.
+ZCL frames are tapped where the stack of the stick (znp, ezsp) receives them: stamped at once, none filtered, and a
+frame from a short address that nobody knows yet is kept until its sender is known.
 """
 
 import asyncio
 import logging
-import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 import zigpy.config
-import zigpy_znp.commands as znp_commands  # type: ignore[import-untyped]
 from zigpy.backups import NetworkBackup
 from zigpy.device import BaseDevice, Device
 from zigpy.exceptions import NetworkSettingsInconsistent
 from zigpy.types import EUI64
 from zigpy.util import CatchingTaskMixin, convert_install_code
 from zigpy.zdo.types import ZDOCmd
-from zigpy_znp.types import Status  # type: ignore[import-untyped]
-from zigpy_znp.zigbee.application import ControllerApplication  # type: ignore[import-untyped]
 
 from drivers.bus.zigbee import arrangement, backup, database, enrolment
 from drivers.bus.zigbee.guard import Guard
@@ -32,12 +29,10 @@ from drivers.bus.zigbee.network import Network
 log = logging.getLogger(__name__)
 
 PING_PERIOD_S = 1.0
-ANSWER_S = 3  # zigpy-znp waits 15 s by default: a hang would be found after half a minute
-CONFIRM_S = 10  # the chip gives up on a sleeping device after 7.7 s; 30 s by default, in which no request could pass
+PING_S = 4.0  # a bit more than a stack's own limit, behind which a request that hangs may keep its lock
 STOP_S, REPLY_S = 10.0, 0.5
 START_S = 60.0  # forming with an energy scan takes 5 s
 UNKNOWN_SENDERS, FRAMES_OF_EACH = 32, 8
-PTY_MAJORS = range(136, 144)  # Unix98 pty slaves (Linux, Documentation/admin-guide/devices.txt)
 PERMIT_LIMIT_S = 254  # Mgmt_Permit_Joining_req (Zigbee R22, 2.4.3.3.7)
 ZONE_IDS = range(0xFF)  # 0xFF means none (ZCL 8.2.2.2.2.2)
 
@@ -92,7 +87,7 @@ class Radio:
 
     def __init__(self, network: Network, folder: Path, hearer: Hearer, guard: Guard,
                  mono_s: Callable[[], float]) -> None:
-        self._network = network
+        self._network, self._stack = network, import_module(f"drivers.bus.zigbee.{network.stick}")
         self._config = {
             zigpy.config.CONF_DEVICE: {zigpy.config.CONF_DEVICE_PATH: network.port},
             zigpy.config.CONF_DATABASE: str(folder / database.NAME),
@@ -101,9 +96,7 @@ class Radio:
             zigpy.config.CONF_OTA: {zigpy.config.CONF_OTA_ENABLED: False},  # on by default: calls the internet
             zigpy.config.CONF_TOPO_SCAN_ENABLED: False,  # wakes and loads the mesh for a map nobody reads
             zigpy.config.CONF_WATCHDOG_ENABLED: False,  # its 30 s are too slow: see watch()
-            "znp_config": {"sync_request_timeout": ANSWER_S, "async_response_timeout": CONFIRM_S,
-                           "skip_bootloader": not is_pty(network.port)},
-        }
+        } | self._stack.config(network.port)
         self._folder, self._hearer, self._guard, self._mono_s = folder, hearer, guard, mono_s
         self._app: Any = None
         self._armed = False  # resets are our own until the start is over
@@ -121,9 +114,7 @@ class Radio:
             self._app.add_listener(_Listener(self, self._guard))
             self._app.backups.add_listener(_BackupListener(self, self._guard))
             await self._app.connect()
-            # zigpy-znp does not act on a reset that it did not ask for; its stick is deaf from then on.
-            self._tap(znp_commands.SYS.ResetInd, self.on_reset)
-            self._tap(znp_commands.AF.IncomingMsg, self.on_af)
+            self._stack.tap(self._app, self._guard(self.on_frame), self._guard(self.on_reset))
             await self._initialize()
         self._armed = True
 
@@ -138,7 +129,7 @@ class Radio:
             await self._app.initialize(auto_form=True)
 
     async def _open_database(self) -> None:
-        self._app = await ControllerApplication.new(self._config, start_radio=False)
+        self._app = await self._stack.Application.new(self._config, start_radio=False)
         if self._network.backup_passphrase and not self._app.backups.backups:
             network = await asyncio.to_thread(backup.unseal, self._folder, self._network.backup_passphrase)
             if network is not None:
@@ -159,7 +150,7 @@ class Radio:
                 tasks = [task for owner in owners for task in owner._tasks]
                 await self._app.shutdown()
                 # shutdown() cancels some tasks, forgets the clusters' and the shielded requests, and waits for none.
-                tasks += [*CatchingTaskMixin._tasks, *(task for task in asyncio.all_tasks() if _is_request(task))]
+                tasks += [*CatchingTaskMixin._tasks, *filter(self._stack.is_request, asyncio.all_tasks())]
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
@@ -173,9 +164,8 @@ class Radio:
         while True:
             await asyncio.sleep(PING_PERIOD_S)
             try:
-                # A bound of its own: a request that hangs keeps zigpy-znp's lock, and the ping waits behind it.
-                async with asyncio.timeout(ANSWER_S + 1):
-                    await self._app.watchdog_feed()
+                async with asyncio.timeout(PING_S):
+                    await self._stack.ping(self._app)
             except (*enrolment.NotAnswered, OSError) as error:
                 self._lose(f"the stick does not answer ({type(error).__name__})")
                 return
@@ -183,10 +173,7 @@ class Radio:
     async def permit(self, seconds: int) -> None:
         """Open the network for joining, 0 closes it. A device whose install code is known joins by that alone."""
         for ieee, code in self._network.install_codes if seconds else ():
-            await self._asked(self._app._znp.request(znp_commands.AppConfig.BDBAddInstallCode.Req(
-                InstallCodeFormat=znp_commands.app_config.InstallCodeFormat.KeyDerivedFromInstallCode,
-                IEEE=EUI64.convert(ieee), InstallCode=convert_install_code(code).serialize()),
-                RspStatus=Status.SUCCESS))
+            await self._asked(self._stack.add_key(self._app, EUI64.convert(ieee), convert_install_code(code)))
         await self._asked(self._app.permit(min(seconds, PERMIT_LIMIT_S)))
 
     # -- devices ------------------------------------------------------------------------------------------------------
@@ -275,12 +262,8 @@ class Radio:
 
     # -- callbacks, called through the guard --------------------------------------------------------------------------
 
-    def _tap(self, command: Any, callback: Callable[[Any], None]) -> None:
-        self._app._znp.callback_for_response(command.Callback(partial=True), self._guard(callback))
-
-    def on_af(self, message: Any) -> None:
-        mono_s = self._mono_s()
-        nwk, frame = int(message.SrcAddr), (int(message.SrcEndpoint), int(message.ClusterId), bytes(message.Data))
+    def on_frame(self, nwk: int, endpoint: int, cluster: int, raw: bytes) -> None:
+        mono_s, frame = self._mono_s(), (endpoint, cluster, raw)
         if senders := self._at(nwk):
             sender = self._claims[nwk] if self._claims.get(nwk) in senders else senders[0]
             if sender != self._own:
@@ -301,7 +284,7 @@ class Radio:
             self.conflicts += 1
             log.error("two devices claim one address nwk=0x%04x ieee=%s other=%s", nwk, ieee, others[0])
 
-    def on_reset(self, _: Any) -> None:
+    def on_reset(self) -> None:
         if self._armed:
             self._lose("the stick restarted by itself")
 
@@ -340,21 +323,8 @@ class Radio:
         if self._lost.done():
             return
         self._lost.set_result(reason)
-        for task in filter(_is_request, asyncio.all_tasks()):
+        for task in filter(self._stack.is_request, asyncio.all_tasks()):
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else will look at it
-
-
-def _is_request(task: asyncio.Task[Any]) -> bool:
-    """Tell whether a task is a request that zigpy-znp runs on its own, shielded from whoever asked."""
-    return getattr(task.get_coro(), "__qualname__", "") == "ZNP.request_callback_rsp"
-
-
-def is_pty(port: str) -> bool:
-    """Tell whether a port is a pty, which has no RTS and DTR to reset a stick with."""
-    try:
-        return os.major(os.stat(port).st_rdev) in PTY_MAJORS
-    except OSError:
-        return False
 
 
 def explain(error: Exception, port: str) -> tuple[str, str]:
@@ -369,6 +339,7 @@ def explain(error: Exception, port: str) -> tuple[str, str]:
         return f"{port} cannot be opened ({error})", "end the other program that has it open, and check its owner group"
     if isinstance(error, TimeoutError):
         return (f"the stick at {port} does not answer",
-                "unplug it and plug it in again; if that does not help: its firmware must be Z-Stack 3 for CC2652")
+                "unplug it and plug it in again; if that does not help: `stick` in [bus.zigbee] must be "
+                "what it is: znp (Texas Instruments, Z-Stack 3) or ezsp (Silicon Labs)")
     return (f"the radio does not start ({type(error).__name__}: {error})",
             "unplug the stick and plug it in again; if that does not help, see the log")

@@ -229,7 +229,7 @@ async def test_a_fault_in_a_callback_is_counted_and_takes_no_other_message(home:
         assert await alarm(one, port, SMOKE) < ALARM_S
         health = bus.health()
         assert health["errors"] >= 1  # the answer to the bus's own question to the door may be the second
-        assert health["last_error"] == "on_af: RuntimeError: a bug"
+        assert health["last_error"] == "on_frame: RuntimeError: a bug"
 
 
 async def test_a_fault_in_a_zigpy_listener_is_counted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
