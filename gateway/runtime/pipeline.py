@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 LATE_S = 5.0  # a sample this late is refused: the loop is behind, and catching up matters more
 TICK_S = 1.0
 RETRY_TICKS = 5
+ASSURE_TICKS = 30  # not oftener: telemetry that may be so late goes along with each commit, and wears the card
 SAVE_TICKS = 300
 CUT_SHORT = "the gateway was stopped before it was complete"
 RESTORE_S = 2.0  # a disk that does not answer in this time must not keep the devices waiting
@@ -174,7 +175,8 @@ class Pipeline:
                     group.create_task(self.save())
                 if not restored and self.progress % RETRY_TICKS == 0:
                     restored = await self.restore()
-                if self.store.epoch != self._epoch or self.progress % RETRY_TICKS == 0:
+                ticks = RETRY_TICKS if self.store.trouble or self.keeper.waiting() else ASSURE_TICKS
+                if self.store.epoch != self._epoch or self.progress % ticks == 0:
                     self._epoch = self.store.epoch
                     self._assure()
 
@@ -305,7 +307,7 @@ class Pipeline:
     def _assure(self) -> None:
         """Append once more what the centre has not acknowledged of the open alarms; the store knows ids it has.
 
-        A sound disk writes nothing for it; one that fails by now, or is silent, has the alarm go from memory.
+        A sound disk writes nothing for it. Where it fails by now, or says nothing, the alarm goes from memory.
         """
         self.keeper.submit([Commit((life.again(alarm, self.rules),)) for alarm in self._alarms.values()
                             if alarm.state is not AlarmState.RECEIVED])

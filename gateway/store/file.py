@@ -89,8 +89,8 @@ class DatabaseFile:
     def commit(self, durable: bool) -> None:
         """End the transaction under way."""
         if self.ledger is not None:
+            self.fsyncs += durable and self.ledger.has_changed()
             self.ledger.commit()
-            self.fsyncs += durable
 
     def checkpoint(self) -> None:
         """Bring the journal into the database. It does not matter whether it can be done now."""

@@ -106,6 +106,7 @@ class Ledger:
     departing: dict[Lane, int] = field(default_factory=dict)  # settled, but still in the file: invariant 6
     gone: int = 0  # rows among them
     durable: bool | None = None  # what the last transaction was
+    changes: int = 0  # of this connection, before the transaction under way
 
     def begin(self, durable: bool) -> None:
         """Start a transaction whose commit survives a power cut (`durable`), or may be forgotten by one."""
@@ -113,11 +114,16 @@ class Ledger:
             self.connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self.durable = durable
         self.connection.execute("BEGIN IMMEDIATE")
+        self.changes = self.connection.total_changes
         for lane, upto in self.departing.items():  # invariant 6
             self.connection.execute("DELETE FROM outbox WHERE lane = ? AND seq > 0 AND seq <= ?", (lane, upto))
             own = """INSERT INTO outbox VALUES (?, 0, '', x'', ?)
                      ON CONFLICT (lane, seq) DO UPDATE SET first = excluded.first"""
             self.connection.execute(own, (lane, upto))
+
+    def has_changed(self) -> bool:
+        """Tell whether the transaction under way has anything to write."""
+        return self.connection.total_changes != self.changes
 
     def commit(self) -> None:
         self.connection.execute("COMMIT")

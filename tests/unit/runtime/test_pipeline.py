@@ -246,6 +246,23 @@ async def test_while_the_disk_says_nothing_an_alarm_goes_from_memory(
             await done.wait()
 
 
+async def test_an_alarm_that_was_safe_before_the_disk_fell_silent_goes_from_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeper_module, "HANG_S", 0.02)
+    monkeypatch.setattr(pipeline_module, "TICK_S", 0.002)
+    async with bench(tmp_path) as b:
+        await taken(b, SMOKE)
+
+        async def hang(events: Sequence[Event], alarm: Any = None, **more: Any) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(b.store, "append", hang)
+        async with asyncio.timeout(5):
+            while b.pipeline.alarms()[0].id not in [event.id for event in b.offered]:
+                await asyncio.sleep(0.005)
+
+
 async def test_a_new_database_gets_what_the_centre_has_not_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:

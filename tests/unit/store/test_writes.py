@@ -162,6 +162,16 @@ async def test_bytes_and_fsyncs_are_counted(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_an_alarm_that_stands_there_already_writes_nothing(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path, LATE)
+    await store.append([event("sos", Lane.ALARM)])
+    before = await fsyncs(store), await written_bytes(store)
+    for _ in range(10):
+        await store.append([event("sos", Lane.ALARM)])
+    assert (await fsyncs(store), await written_bytes(store)) == before
+    await store.close()
+
+
 async def test_an_idle_thread_brings_the_journal_into_the_database(tmp_path: Path) -> None:
     store = await Store.open(tmp_path)
     for n in range(300):
