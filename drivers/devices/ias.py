@@ -122,7 +122,8 @@ def _session(driver: str, zone_types: tuple[int, ...], *rules: Rule, clear_s: di
 
 
 async def _bed(link: Link[BedSettings], port: ZigbeePort) -> None:
-    _check("ias-bed", port, (CONTACT_ZONE, MOTION_ZONE))
+    if port.zone_type not in (CONTACT_ZONE, MOTION_ZONE):  # a mat may hang on any contact's terminals
+        _check("ias-bed", port, (CONTACT_ZONE, MOTION_ZONE))
     await listen(link, port, (Zone(BinaryKind.BED, inverted=not link.settings.occupied_when_alarm), BATTERY))
 
 

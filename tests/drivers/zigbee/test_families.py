@@ -140,6 +140,18 @@ def test_a_mat_wired_the_other_way_says_occupied_when_its_alarm_ends() -> None:
     assert beds == [True, False]
 
 
+def test_a_mat_on_the_terminals_of_a_plain_contact_is_a_bed_where_that_is_configured() -> None:
+    async def main() -> None:
+        link, port = RecordedLink(settings_of(ias.BED)), FakeZigbeePort(*PRODUCT_OF["ias-contact"], 0x15)
+        port.say(ZoneStatus(1.0, 1))
+        port.lose()
+        with pytest.raises(LinkLost):
+            await ias.BED.run(link, port)
+        assert Binary(BinaryKind.BED, True) in link.values
+
+    virtual_time.run(main())
+
+
 def test_tuyas_datapoint_1_of_value_0_is_smoke() -> None:
     raw = bytes.fromhex("09 39 02") + SMOKE_DP
     assert meaning(decode(1.0, 1, 0xEF00, raw)[0], tuya.SMOKE_RULES) == [Binary(BinaryKind.SMOKE, True)]
@@ -202,8 +214,8 @@ def test_a_siren_that_did_not_hear_is_told_again_and_one_that_sounds_before_it_e
 
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 async def test_a_product_of_another_driver_is_refused_with_a_cure(name: str) -> None:
-    other = "ias-contact" if name != "ias-contact" else "ias-water"
-    port = FakeZigbeePort(*PRODUCT_OF[other], 0x15)
+    other = "ias-water" if name != "ias-water" else "ias-contact"
+    port = FakeZigbeePort(*PRODUCT_OF[other], 0x2A)
     with pytest.raises(DeviceRejected, match=other) as refused:
         await DRIVERS[name].run(RecordedLink(settings_of(DRIVERS[name])), port)
     assert "anju devices add" in refused.value.cure
