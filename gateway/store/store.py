@@ -8,6 +8,7 @@ Layout and invariants stand at the head of gateway/store/ledger.py.
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,9 +31,15 @@ from gateway.store.retention import Limits
 from gateway.store.thread import Fault, StoreThread
 from gateway.store.volume import Volume, Writes
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 DEFAULT = Limits()
+
+OPEN_S = 5.0
+"""All of the file is looked at when it is opened: after weeks offline that may be a gigabyte, 25 s on a card that reads
+40 MB/s. Whoever watches over somebody must not wait for it."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -67,11 +74,16 @@ class Store:
         """Open or make the database. Raises StoreNewer and nothing else.
 
         Where the disk does not work now the store opens all the same: `trouble` says why, calls raise StoreError, and
-        the first call after the disk works again succeeds.
+        the first call after the disk works again succeeds. Where it is not done in OPEN_S, calls wait until it is.
         """
         store = cls(folder, limits)
+        opening = store._thread.submit(lambda ledger: None)
         try:
-            await store._thread.submit(lambda ledger: None)
+            if not (await asyncio.wait([opening], timeout=OPEN_S))[0]:
+                log.warning("database not open after %g s, alarms go on from memory until then", OPEN_S)
+                opening.cancel()  # whatever becomes of it shows in the next call
+            else:
+                opening.result()
         except StoreNewer:
             await store.close()
             raise

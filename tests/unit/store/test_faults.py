@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from gateway.model.alarm import AlarmState
 from gateway.model.event import Lane
 from gateway.store import Store, StoreBusy, StoreUnwritable
+from gateway.store.migrate import open_sound
 from tests.unit.store.kit import alarm, event
 
 ALL = dict.fromkeys(Lane, 0)
@@ -97,6 +99,30 @@ async def test_a_folder_that_cannot_be_made_opens_a_store_in_trouble_which_heals
     await store.append([event("a")])
     assert store.trouble is None
     assert [row.seq for row in await store.next_rows(ALL, 10)] == [1]
+    await store.close()
+
+
+async def test_nobody_waits_at_the_start_for_a_file_that_takes_long_to_look_at(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await (await Store.open(tmp_path)).close()
+    looked = threading.Event()
+
+    def slowly(path: Path) -> sqlite3.Connection:
+        looked.wait()
+        return open_sound(path)
+
+    monkeypatch.setattr("gateway.store.file.open_sound", slowly)
+    monkeypatch.setattr("gateway.store.store.OPEN_S", 0.05)
+    try:
+        async with asyncio.timeout(5):
+            store = await Store.open(tmp_path)
+        taken = asyncio.create_task(store.append([event("sos", Lane.ALARM)]))
+        done, _ = await asyncio.wait([taken], timeout=0.05)
+        assert not done
+    finally:
+        looked.set()
+    await taken
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["sos"]
     await store.close()
 
 
