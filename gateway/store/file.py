@@ -1,6 +1,7 @@
 """DatabaseFile: the file at its path, whatever becomes of it: opened, migrated, missed, set aside, taken over, dropped.
 
-Belongs to the store thread. Where the file cannot be opened every use fails, and each use tries to open it again.
+Belongs to the store thread. Where the file cannot be opened every use fails, and each use tries to open it again. But
+for reading: on a disk that takes nothing any more alarms may wait, so the file is then read as it lies.
 """
 
 import os
@@ -11,7 +12,7 @@ from typing import Protocol
 
 from gateway.store.errors import StoreError, StoreNewer, is_corrupt, is_disk, is_full, is_outside, is_refused, translate
 from gateway.store.ledger import Ledger
-from gateway.store.migrate import FILE, Damaged, open_sound
+from gateway.store.migrate import FILE, Damaged, open_sound, open_to_read
 from gateway.store.salvage import Salvage, left_unread, read_name, set_aside
 from gateway.store.volume import Volume
 
@@ -34,6 +35,9 @@ class DatabaseFile:
 
     def __init__(self, folder: Path, fault: Tell, found: Callable[[], object]) -> None:
         self.ledger: Ledger | None = None
+        self.reader: Ledger | None = None  # in its place, while the disk takes nothing: why stands in `refusal`
+        self.refusal: StoreError | None = None
+        self._reads = False  # the reader's connection is open
         self.newer = False
         self.fsyncs = 0
         self.volume = Volume(folder)
@@ -49,6 +53,7 @@ class DatabaseFile:
         if (sure or not self._seems_there()) and self.missing():
             self._leave()
         if self.ledger is None:
+            self.drop()  # a reader beside it would be in its way
             if self._salvage is None:
                 for aside in left_unread(self._path):
                     self._read(aside)
@@ -64,9 +69,39 @@ class DatabaseFile:
                 connection.close()
                 raise
             self.ledger, self._lies, self._journal_lies = ledger, _place(self._path), None
+            self.reader = self.refusal = None
             self.volume.keep_reserves()
             self._take_over(ledger)
         return self.ledger
+
+    def to_read(self) -> Ledger:
+        """Return the ledger, or one that can only be read; until a use that writes finds the disk sound again."""
+        if self._reads and self.reader is not None:
+            return self.reader
+        try:
+            return self.open()
+        except Exception as error:
+            if not is_disk(error):
+                raise
+            self.refusal = translate(error)
+            try:
+                self.reader = self._read_as_it_lies(self.reader)
+            except sqlite3.Error:
+                raise error from None
+            return self.reader
+
+    def _read_as_it_lies(self, before: Ledger | None) -> Ledger:
+        """Return a reader that goes on where the one before, if any, was: under its epoch, with what was settled."""
+        connection = open_to_read(self._path)
+        ledger = before or Ledger(connection)
+        ledger.connection = connection
+        try:
+            ledger.load()
+        except BaseException:
+            connection.close()
+            raise
+        self._reads = True
+        return ledger
 
     def _seems_there(self) -> bool:
         """Tell before each commit what missing() tells for sure, but for a journal that was replaced alone.
@@ -135,6 +170,9 @@ class DatabaseFile:
         if self.ledger is not None:
             self.ledger.connection.close()
             self.ledger = None
+        if self._reads and self.reader is not None:
+            self.reader.connection.close()
+            self._reads = False
 
     def _leave(self) -> None:
         """Save what a file holds that lost its name, or whose journal did: its connection still reads and writes it."""

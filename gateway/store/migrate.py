@@ -65,6 +65,25 @@ def open_sound(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection to the file of a disk that takes nothing. Raises sqlite3.Error.
+
+    To read a journal SQLite wants locks, which a read-only file system has none of; none are needed where the file has
+    one owner. They must not meet those of another connection: closing this one would end them (fcntl_locking(2)).
+    """
+    how = "vfs=unix-none" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&{how}", uri=True, isolation_level=None)
+    connection.text_factory = _text
+    try:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        if _applied(connection) != set(scripts()):
+            raise sqlite3.OperationalError("it has to be migrated first")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _text(damaged: bytes) -> str:
     """A text that is none any more must not keep the sound columns of its row from being read."""
     return damaged.decode(errors="replace")

@@ -249,7 +249,7 @@ class StoreThread:
         self._loop.call_soon_threadsafe(self._appended)
 
     def _look(self) -> None:
-        if (ledger := self._file.ledger) is not None:
+        if (ledger := self._file.ledger or self._file.reader) is not None:
             writes = Writes(self._written_bytes, self._file.fsyncs)
             self.snapshot = Snapshot(ledger.epoch, ledger.counts(), writes, self._given_up)
 
@@ -269,9 +269,11 @@ class StoreThread:
 
     def _alone(self, job: _Job) -> _Done:
         try:
-            return job, job.work(self._file.open()), None
+            value = job.work(self._file.to_read())
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller and not to the thread
             return job, None, self._failed(error)
+        self.trouble = self._file.refusal or self.trouble
+        return job, value, None
 
     def _together(self, jobs: Sequence[_Job]) -> Iterator[list[_Done]]:
         """Run the jobs in one transaction, or each in its own where one may be to blame; yield what has ended."""

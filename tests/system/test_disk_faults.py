@@ -303,3 +303,49 @@ async def test_an_alarm_that_was_safe_on_a_disk_which_then_fails_goes_from_memor
         await f.broker.start()
         await f.city_has("sos")
         await f.until(lambda s: s["alarms"][0]["state"] == "received")
+
+
+@pytest.mark.parametrize("name", ["read-only", "EIO on fsync", "EIO on write"])
+@pytest.mark.parametrize("journal", [True, False], ids=["with a journal", "closed before"])
+async def test_what_waits_on_a_disk_that_takes_nothing_is_read_and_settled_all_the_same(
+        name: str, journal: bool, tmp_path: Path, disk: LossyDisk) -> None:
+    async with _store(tmp_path) as before:
+        await before.append([event("sos", Lane.ALARM), event("door")], alarm("sos"))
+        if journal:
+            shutil.copytree(tmp_path, disk.mount, dirs_exist_ok=True, ignore=shutil.ignore_patterns("disk*"))
+    if not journal:
+        shutil.copy(tmp_path / FILE, disk.mount)
+    await _break(disk, FAULTS[name])
+    async with _store(disk.mount) as store:
+        assert store.trouble is not None
+        rows, epoch = await store.next_rows(ALL, 10), store.epoch
+        assert [row.event.id for row in rows] == ["sos", "door"]
+        assert [found.id for found in await store.open_alarms()] == ["sos"]
+        assert await store.settle(epoch, Lane.ALARM, 1, "sos") == ["sos"]
+        with pytest.raises(StoreError):
+            await store.append([event("new")])
+        assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["door"]
+        assert (store.epoch, store.counts()[Lane.ALARM].waiting) == (epoch, 0)
+        await disk("heal")
+        await store.append([event("new")])
+        assert store.trouble is None
+        assert {row.event.id for row in await store.next_rows(ALL, 10)} >= {"door", "new"}
+        assert store.epoch != epoch
+
+
+async def test_a_daemon_that_starts_on_a_disk_turned_read_only_sends_the_alarm_that_waits_on_it(
+        tmp_path: Path, disk: LossyDisk) -> None:
+    state = disk.mount / "state"
+    state.mkdir()
+    async with flat(tmp_path, state=state) as f:
+        await f.until(lambda s: device(s, "sos")["state"] == "up" and s["city"]["connected"])
+        await f.broker.stop()
+        await f.press_sos()
+        await f.until(lambda s: s["alarms"] and s["store"]["waiting"]["alarm"] == 1)
+        await f.gateway.program.kill()
+        await _break(disk, FAULTS["read-only"])
+        await f.broker.start()
+        await f.gateway.start()
+        await f.city_has("sos")
+        status = await f.until(lambda s: s["alarms"] and s["alarms"][0]["state"] == "received")
+        assert fault(status, "store") is not None
