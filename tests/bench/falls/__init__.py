@@ -17,6 +17,8 @@ BENCHMARKS = (
     _benchmark("accuracy", "accuracy"),
     _benchmark("parts", "accuracy", "parts"),
     _benchmark("robustness", "robustness"),
+    _benchmark("losses", "losses"),
+    _benchmark("watches", "watches"),
     _benchmark("replay", "cost", "replay"),
     _benchmark("live", "cost", "live"),
     _benchmark("memory", "cost", "memory"),

@@ -5,8 +5,9 @@ from typing import Any
 
 from tests.bench import table
 
-MEASURES = ("sensitivity", "specificity", "false alarms", "false before the fall", "delay")
-CROSSED = ("accuracy", "parts", "robustness")
+MEASURES = ("sensitivity", "specificity", "false alarms", "false alarms per 1000 losses", "false before the fall",
+            "delay")
+CROSSED = ("accuracy", "parts", "robustness", "losses", "watches")
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -18,16 +19,17 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def crosstab(rows: Sequence[dict[str, Any]]) -> str:
-    """Return a line for each data and detector, a column for each measure; "" where there are no rows."""
+    """Return a line for each data and detector, a column for each measure of any; "" where there are no rows."""
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
         data, detector, measure = row["name"].split(", ")
         lines.setdefault((data, detector), {})[measure] = _cell(row)
     if not lines:
         return ""
+    measures = [measure for measure in MEASURES if any(measure in cells for cells in lines.values())]
     return "\n".join([
-        "| data | detector | " + " | ".join(MEASURES) + " |", "|---|---|" + "--:|" * len(MEASURES),
-        *(f"| {data} | {detector} | " + " | ".join(cells.get(measure, "") for measure in MEASURES) + " |"
+        "| data | detector | " + " | ".join(measures) + " |", "|---|---|" + "--:|" * len(measures),
+        *(f"| {data} | {detector} | " + " | ".join(cells.get(measure, "") for measure in measures) + " |"
           for (data, detector), cells in lines.items())])
 
 
