@@ -16,7 +16,7 @@ from drivers.devices.zigbee_session import (
     MAINS_SILENCE_S,
     WRONG_DRIVER,
     Asked,
-    ZigbeeSettings,
+    IeeeSettings,
     listen,
 )
 from gateway.model.reading import Binary, BinaryKind, Button, Measurement, Press
@@ -36,13 +36,10 @@ _ACE_CALLS = frozenset({0x02, 0x03, 0x04})
 MOTION_CLEAR_S = 300.0  # for sensors that never tell the end of a motion
 
 
-class BedSettings(ZigbeeSettings, frozen=True, kw_only=True):
+class BedSettings(IeeeSettings, frozen=True, kw_only=True):
     """`occupied_when_alarm`: whether the mat's alarm bit means that somebody is on it; false where not."""
 
     occupied_when_alarm: bool = True
-
-
-IasSettings = ZigbeeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +129,8 @@ _SELF = ("tamper", "battery_low", "fault", "test", "battery")
 
 
 def _alarm(name: str, title: str, kind: BinaryKind, zone_type: int, *rules: Rule,
-           mains: bool = False) -> Driver[ZigbeeSettings, ZigbeePort]:
-    return Driver(name, title, "zigbee", ZigbeeSettings,
+           mains: bool = False) -> Driver[IeeeSettings, ZigbeePort]:
+    return Driver(name, title, "zigbee", IeeeSettings,
                   _session(name, (zone_type,), Zone(kind), *rules, asked=ALIVE if mains else None),
                   gives=(kind.value, *_SELF), silence_s=MAINS_SILENCE_S if mains else BATTERY_SILENCE_S,
                   tested=_TESTED)
@@ -145,8 +142,8 @@ CO = _alarm("ias-co", "Zigbee carbon monoxide alarm (IAS Zone)", BinaryKind.CO, 
 GAS = _alarm("ias-gas", "Zigbee gas alarm on mains power (IAS Zone)", BinaryKind.GAS, GAS_ZONE, mains=True)
 WATER = _alarm("ias-water", "Zigbee water sensor (IAS Zone)", BinaryKind.WATER, WATER_ZONE)
 
-MOTION: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "ias-motion", "Zigbee motion sensor (IAS Zone)", "zigbee", ZigbeeSettings,
+MOTION: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "ias-motion", "Zigbee motion sensor (IAS Zone)", "zigbee", IeeeSettings,
     _session("ias-motion", (MOTION_ZONE,), Zone(BinaryKind.MOTION), clear_s={BinaryKind.MOTION: MOTION_CLEAR_S}),
     gives=("motion", *_SELF), silence_s=BATTERY_SILENCE_S, tested=_TESTED)
 
@@ -154,12 +151,12 @@ BED: Driver[BedSettings, ZigbeePort] = Driver(
     "ias-bed", "Zigbee bed or seat mat (IAS Zone)", "zigbee", BedSettings, _bed, gives=("bed", *_SELF),
     silence_s=BATTERY_SILENCE_S, tested=_TESTED)
 
-SOS: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "ias-sos", "Zigbee emergency button (IAS Zone)", "zigbee", ZigbeeSettings,
+SOS: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "ias-sos", "Zigbee emergency button (IAS Zone)", "zigbee", IeeeSettings,
     _session("ias-sos", (BUTTON_ZONE,), ZonePress()), gives=("sos", *_SELF), silence_s=BATTERY_SILENCE_S,
     tested=_TESTED)
 
-ACE_SOS: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "ace-sos", "Zigbee emergency button (IAS ACE: TS0215A)", "zigbee", ZigbeeSettings,
+ACE_SOS: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "ace-sos", "Zigbee emergency button (IAS ACE: TS0215A)", "zigbee", IeeeSettings,
     _session("ace-sos", (BUTTON_ZONE,), Pressed(IAS_ACE, _ACE_CALLS, Button.SOS), ZoneItself()),
     gives=("sos", *_SELF), silence_s=BATTERY_SILENCE_S, tested=_TESTED)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from drivers.devices.measured import quantity
 from drivers.devices.zigbee_rules import BASIC, OCCUPANCY, OCCUPIED, ON, ON_OFF, Level
-from drivers.devices.zigbee_session import LUMI_SILENCE_S, ZigbeeSettings, check_model, listen
+from drivers.devices.zigbee_session import LUMI_SILENCE_S, IeeeSettings, check_model, listen
 from gateway.model.reading import BinaryKind, Measurement, QuantityKind
 from gateway.spi import Attribute, Driver, Link, Tested, ZclMessage, ZigbeePort
 
@@ -51,12 +51,12 @@ class _Battery:
 LUMI_BATTERY = _Battery()
 
 
-async def _contact(link: Link[ZigbeeSettings], port: ZigbeePort) -> None:
+async def _contact(link: Link[IeeeSettings], port: ZigbeePort) -> None:
     check_model("lumi-contact", port, only_known=True)
     await listen(link, port, (Level(ON_OFF, ON, BinaryKind.CONTACT), LUMI_BATTERY))
 
 
-async def _motion(link: Link[ZigbeeSettings], port: ZigbeePort) -> None:
+async def _motion(link: Link[IeeeSettings], port: ZigbeePort) -> None:
     check_model("lumi-motion", port, only_known=True)
     await listen(link, port, (Level(OCCUPANCY, OCCUPIED, BinaryKind.MOTION), LUMI_BATTERY),
                  clear_s={BinaryKind.MOTION: CLEAR_S})
@@ -64,9 +64,9 @@ async def _motion(link: Link[ZigbeeSettings], port: ZigbeePort) -> None:
 
 _TESTED = (Tested.VECTORS, Tested.EMULATED)
 
-CONTACT: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "lumi-contact", "Aqara or Xiaomi door contact (lumi.sensor_magnet)", "zigbee", ZigbeeSettings, _contact,
+CONTACT: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "lumi-contact", "Aqara or Xiaomi door contact (lumi.sensor_magnet)", "zigbee", IeeeSettings, _contact,
     gives=("contact", "battery"), silence_s=LUMI_SILENCE_S, tested=_TESTED)
-MOTION: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "lumi-motion", "Aqara or Xiaomi motion sensor (lumi.sensor_motion)", "zigbee", ZigbeeSettings, _motion,
+MOTION: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "lumi-motion", "Aqara or Xiaomi motion sensor (lumi.sensor_motion)", "zigbee", IeeeSettings, _motion,
     gives=("motion", "battery"), silence_s=LUMI_SILENCE_S, tested=_TESTED)

@@ -16,7 +16,7 @@ from drivers.devices.zigbee_session import (
     BATTERY_SILENCE_S,
     MAINS_SILENCE_S,
     Asked,
-    ZigbeeSettings,
+    IeeeSettings,
     check_model,
     listen,
 )
@@ -43,22 +43,22 @@ def _session(driver: str, *rules: Rule, only_known: bool = False,
 
 _TESTED = (Tested.VECTORS, Tested.EMULATED)
 
-MOTION: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "zigbee-motion", "Zigbee motion sensor (Occupancy Sensing: Philips SML001)", "zigbee", ZigbeeSettings,
+MOTION: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "zigbee-motion", "Zigbee motion sensor (Occupancy Sensing: Philips SML001)", "zigbee", IeeeSettings,
     _session("zigbee-motion", Level(OCCUPANCY, OCCUPIED, BinaryKind.MOTION), *CLIMATE, BATTERY),
     gives=("motion", "temperature", "humidity", "battery"), silence_s=BATTERY_SILENCE_S, tested=_TESTED)
 
-PRESENCE: Driver[ZigbeeSettings, ZigbeePort] = Driver(
+PRESENCE: Driver[IeeeSettings, ZigbeePort] = Driver(
     "zigbee-presence", "Zigbee presence radar on mains power (Occupancy Sensing: SONOFF SNZB-06P)", "zigbee",
-    ZigbeeSettings, _session("zigbee-presence", Level(OCCUPANCY, OCCUPIED, BinaryKind.PRESENCE), asked=ALIVE),
+    IeeeSettings, _session("zigbee-presence", Level(OCCUPANCY, OCCUPIED, BinaryKind.PRESENCE), asked=ALIVE),
     gives=("presence",), silence_s=MAINS_SILENCE_S, tested=_TESTED)
 
-FDS315: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "fds315", "OWON FDS315 fall radar (breath not medical)", "zigbee", ZigbeeSettings,
+FDS315: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "fds315", "OWON FDS315 fall radar (breath not medical)", "zigbee", IeeeSettings,
     _session("fds315", *FDS315_RULES, only_known=True, asked=ALIVE), gives=("fall", "presence", "bed", "respiration"),
     falls=FallSource.RADAR, silence_s=MAINS_SILENCE_S, tested=_TESTED)
 
-HS2FD: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "hs2fd", "HEIMAN HS2FD fall radar", "zigbee", ZigbeeSettings,
+HS2FD: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "hs2fd", "HEIMAN HS2FD fall radar", "zigbee", IeeeSettings,
     _session("hs2fd", *HS2FD_RULES, only_known=True, asked=ALIVE), gives=("fall", "presence", "motion"),
     falls=FallSource.RADAR, silence_s=MAINS_SILENCE_S, tested=_TESTED)

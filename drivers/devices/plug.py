@@ -13,7 +13,7 @@ import msgspec
 
 from drivers.devices.measured import quantity
 from drivers.devices.zigbee_rules import ELECTRICAL, METERING
-from drivers.devices.zigbee_session import ZigbeeSettings, check_model, listen
+from drivers.devices.zigbee_session import IeeeSettings, check_model, listen
 from gateway.model.reading import Measurement, QuantityKind
 from gateway.spi import Attribute, Driver, Link, LinkError, Tested, ZclMessage, ZigbeePort
 
@@ -27,7 +27,7 @@ _ASKED = {ELECTRICAL: ((ACTIVE_POWER,), (AC_MULTIPLIER, AC_DIVISOR)),
 SILENCE_S = 900.0
 
 
-class PlugSettings(ZigbeeSettings, frozen=True, kw_only=True):
+class PlugSettings(IeeeSettings, frozen=True, kw_only=True):
     """`poll_s`: a plug that has not reported its power for so long is asked."""
 
     poll_s: Annotated[float, msgspec.Meta(ge=5, le=300)] = 30.0

@@ -19,7 +19,7 @@ from drivers.devices.zigbee_session import (
     ALIVE,
     BATTERY_SILENCE_S,
     MAINS_SILENCE_S,
-    ZigbeeSettings,
+    IeeeSettings,
     check_model,
     listen,
 )
@@ -34,7 +34,7 @@ RETRY_S = 2.0
 NEO_ALARM, NEO_DURATION = 104, 103  # datapoints of the Neo NAS-AB02B0
 
 
-class SirenSettings(ZigbeeSettings, frozen=True, kw_only=True):
+class SirenSettings(IeeeSettings, frozen=True, kw_only=True):
     """`sound_s`: how long it sounds without being told again, should the gateway die over an alarm."""
 
     sound_s: Annotated[int, msgspec.Meta(ge=10, le=1800)] = 180

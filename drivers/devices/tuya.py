@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from drivers.devices.measured import quantity
 from drivers.devices.zigbee_rules import TUYA
-from drivers.devices.zigbee_session import BATTERY_SILENCE_S, ZigbeeSettings, check_model, listen
+from drivers.devices.zigbee_session import BATTERY_SILENCE_S, IeeeSettings, check_model, listen
 from gateway.model.reading import Binary, BinaryKind, Measurement, QuantityKind
 from gateway.spi import Driver, Link, Tested, ZclCommand, ZclMessage, ZigbeePort
 
@@ -85,12 +85,12 @@ SMOKE_RULES = (PointLevel(1, BinaryKind.SMOKE, frozenset({0})), PointLevel(4, Bi
                PointLevel(14, BinaryKind.BATTERY_LOW, frozenset({0})), PointNumber(15, QuantityKind.BATTERY))
 
 
-async def _smoke(link: Link[ZigbeeSettings], port: ZigbeePort) -> None:
+async def _smoke(link: Link[IeeeSettings], port: ZigbeePort) -> None:
     check_model("tuya-smoke", port, only_known=True)
     await listen(link, port, SMOKE_RULES)
 
 
-SMOKE: Driver[ZigbeeSettings, ZigbeePort] = Driver(
-    "tuya-smoke", "Tuya smoke alarm (TS0601 _TZE200_ntcy3xu1; its test is told as smoke)", "zigbee", ZigbeeSettings,
+SMOKE: Driver[IeeeSettings, ZigbeePort] = Driver(
+    "tuya-smoke", "Tuya smoke alarm (TS0601 _TZE200_ntcy3xu1; its test is told as smoke)", "zigbee", IeeeSettings,
     _smoke, gives=("smoke", "tamper", "battery_low", "battery"), silence_s=BATTERY_SILENCE_S,
     tested=(Tested.VECTORS, Tested.EMULATED))

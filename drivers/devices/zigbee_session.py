@@ -24,7 +24,7 @@ MAINS_ASK_S, MAINS_SILENCE_S = 300.0, 1800.0
 WRONG_DRIVER = "give it the driver that `anju devices add` proposes, or another ieee"
 
 
-class ZigbeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class IeeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ieee`: the device's EUI-64 as `anju devices add` shows it, 00:15:8d:00:01:02:03:04."""
 
     ieee: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-fA-F]{2}:){7}[0-9a-fA-F]{2}$", description="an IEEE address",

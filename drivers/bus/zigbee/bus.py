@@ -329,14 +329,18 @@ class ZigbeeBus:
                 self._guard.contain(f"arrange {peer.ieee}", self._arrange, radio, peer))
 
     async def _arrange(self, radio: "Radio", peer: Peer) -> None:
-        """Agree with a device on bindings and reports, unless that is done; again only when it has just spoken."""
-        if peer.ieee in self._fresh:
+        """Agree with a device on bindings and reports, unless that is done. But for one that has just joined, only when
+        it has just spoken: a question to one that sleeps holds up others for minutes.
+        """
+        if fresh := peer.ieee in self._fresh:
             self._fresh.discard(peer.ieee)
             await asyncio.to_thread(self._arranged.discard, peer.ieee)
         if peer.ieee in self._arranged:
             return
         async with self._copying:
             await asyncio.to_thread(database.keep, self._context.state_dir)
+        if not fresh:
+            await peer.nudge.wait()
         while not await radio.arrange(peer.ieee):
             peer.nudge.clear()
             await peer.nudge.wait()

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from drivers.bus.zigbee import ZigbeeSettings
-from drivers.devices.zigbee_session import ZigbeeSettings as DeviceSettings
+from drivers.devices.zigbee_session import IeeeSettings
 from gateway.config import Device
 from gateway.model.device import DeviceState, DeviceStatus
 from gateway.model.reading import Binary, BinaryKind, Reading
@@ -80,7 +80,7 @@ class Home:
             while len(found) < DEVICES:
                 found |= {device["settings"]["ieee"] for device in await self.hosted.discover(5.0) if device["ready"]}
         self.ieee = {f"door-{number:02}": ieee for number, ieee in enumerate(sorted(found))}
-        devices = {name: Device(name=name, driver="ias-contact", settings=DeviceSettings(ieee))
+        devices = {name: Device(name=name, driver="ias-contact", settings=IeeeSettings(ieee))
                    for name, ieee in self.ieee.items()}
         self.hosted.apply(ZigbeeSettings(port=str(self.folder / "tty")), devices)
         await self.all_up()

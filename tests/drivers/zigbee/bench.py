@@ -12,7 +12,7 @@ from typing import Any
 
 from drivers.bus.zigbee import BUS, ZigbeeSettings
 from drivers.bus.zigbee.bus import ZigbeeBus
-from drivers.devices.ias import IasSettings
+from drivers.devices.zigbee_session import IeeeSettings
 from gateway.spi import Attribute, BusContext, LinkLost, ZigbeePort, ZoneStatus
 from hil.devices.zigbee.__main__ import address_of
 from hil.resources.control import call
@@ -87,7 +87,7 @@ async def until(state: str, bus: ZigbeeBus) -> float:
 
 
 def opened(bus: ZigbeeBus, ieee: str, device: str = "device") -> AbstractAsyncContextManager[ZigbeePort]:
-    return bus.open(device, IasSettings(ieee))
+    return bus.open(device, IeeeSettings(ieee))
 
 
 async def status(port: ZigbeePort, bits: int, since_mono_s: float = 0.0) -> ZoneStatus:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.devices.ias import CONTACT, SMOKE, IasSettings, Zone
+from drivers.devices.ias import CONTACT, SMOKE, Zone
 from drivers.devices.zigbee_rules import BATTERY
+from drivers.devices.zigbee_session import IeeeSettings
 from drivers.testkit.zigbee import FakeZigbeePort
 from gateway.model.reading import Binary, BinaryKind, Measurement, Quantity, QuantityKind
 from gateway.spi import Attribute, DeviceRejected, LinkLost, Order, ZclCommand, ZoneStatus
@@ -26,7 +27,7 @@ class RecordingLink:
     """What the runtime would see of a session."""
 
     device = "hall"
-    settings = IasSettings(DOOR)
+    settings = IeeeSettings(DOOR)
 
     def __init__(self) -> None:
         self.log: list[Any] = []
@@ -166,7 +167,7 @@ async def test_the_wrong_sensor_is_rejected_with_a_cure(driver: AnyDriver, zone_
 @pytest.mark.parametrize("ieee", ["00:15:8d:00:01:02:03", "00158d0001020304", "zz:15:8d:00:01:02:03:04", ""])
 def test_an_address_that_is_none_is_refused_by_the_configuration(ieee: str) -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.convert({"ieee": ieee}, IasSettings)
+        msgspec.convert({"ieee": ieee}, IeeeSettings)
 
 
 async def test_the_driver_on_the_emulated_smoke_alarm(home: Path) -> None:

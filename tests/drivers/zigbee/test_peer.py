@@ -60,6 +60,7 @@ def test_a_command_sent_again_counts_once_and_a_level_stays_a_level() -> None:
     peer.hear(1.5, *STATUS, status(3, 1))
     peer.hear(2.0, *STATUS, status(3, 1))
     assert [type(message) for message in peer.mail] == [ZclCommand, ZclCommand, ZoneStatus, ZoneStatus]
+    assert [message.news for message in peer.mail if isinstance(message, ZoneStatus)] == [True, False]
 
 
 def test_a_device_nobody_had_configured_brings_no_old_alarm() -> None:
