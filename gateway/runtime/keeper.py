@@ -98,7 +98,7 @@ class Keeper:
     def __init__(self, store: Store, offer: Callable[[Sequence[Event]], None], fault: Fault) -> None:
         self._store, self._offer, self._fault = store, offer, fault
         self._group: asyncio.TaskGroup | None = None
-        self._early: list[Commit] = []
+        self._begun: list[Commit] = []  # and no task of them has run yet
         self._alarms: dict[str, _Kept] = {}  # kept, by what they are about
         self._others: dict[str, _Kept] = {}
         # Of what is under way or kept: an older snapshot must not overwrite the newest when it is saved later.
@@ -114,16 +114,30 @@ class Keeper:
 
     async def run(self) -> None:
         """Hold every commit under way, and try again what the disk refused, until cancelled."""
-        async with asyncio.TaskGroup() as self._group:
-            for commit in self._early:
-                self._group.create_task(self._bring(commit))
-            self._early.clear()
-            while True:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_S):
-                        await self._works.wait()
-                self._works.clear()
-                await self._save_again()
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                for commit in self._begun:
+                    group.create_task(self._bring(commit))
+                while True:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(RETRY_S):
+                            await self._works.wait()
+                    self._works.clear()
+                    await self._save_again()
+            finally:
+                self._group = None  # what comes from now on waits for leave()
+
+    async def leave(self) -> None:
+        """Bring to disk what came too late for run(), once that has ended, and what was kept, if it is taken now."""
+        begun, self._begun = self._begun, []
+        for commit in begun:
+            try:
+                await self._store.append(commit.events, commit.alarm, evidence=commit.evidence)
+            except StoreError as error:
+                log.error("not saved before the stop about=%s reason=%r cure=%r", commit.about(),  # noqa: TRY400
+                          error.reason, error.cure)
+        await self._save_again()
 
     def submit(self, commits: Sequence[Commit], taken: Callable[[], None] | None = None) -> None:
         """Commit all of these, in order; call `taken` once they are on disk, at once if there are none."""
@@ -134,10 +148,9 @@ class Keeper:
             self._under_way[commit.about()] += 1
             if commit.alarm:
                 self._newest[commit.alarm.id] = commit.alarm
-            if self._group is None:
-                self._early.append(replace(commit, taken=one))
-            else:
-                self._group.create_task(self._bring(replace(commit, taken=one)))
+            self._begun.append(begun := replace(commit, taken=one))
+            if self._group is not None:
+                self._group.create_task(self._bring(begun))
 
     def received(self, ids: Iterable[str]) -> None:
         """The city has these events: what is kept of them need not reach the disk any more."""
@@ -160,6 +173,7 @@ class Keeper:
         return len(self._alarms) + len(self._others)
 
     async def _bring(self, commit: Commit) -> None:
+        self._begun.remove(commit)
         try:
             await self._save(commit)
         finally:

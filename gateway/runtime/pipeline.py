@@ -142,6 +142,7 @@ class Pipeline:
 
     async def leave(self) -> None:
         """Commit what only this process knows: once run() has ended, and the keeper with it."""
+        await self.keeper.leave()
         for commit in self._follow(self.detectors.leave(self.clock.stamp())):
             try:
                 await self.store.append(commit.events, commit.alarm, evidence=commit.evidence)

@@ -48,6 +48,7 @@ class Bench:
     watched: list[tuple[str, str, str]] = field(default_factory=list)
     aloud: list[tuple[str, SpotCheck]] = field(default_factory=list)
     statuses: dict[str, DeviceStatus] = field(default_factory=dict)
+    running: "asyncio.Task[None] | None" = None
 
     def reading(self, value: Measurement, device: str = "d", taken: Any = None) -> bool:
         return self.pipeline.reading(Reading(device, self.pipeline.clock.stamp(), value), taken)
@@ -75,7 +76,7 @@ async def bench(folder: Path, detect: Detect | None = None, *, restores: bool = 
                           days, lambda device: (people or {}).get(device, NOBODY))
     pipe = Pipeline(Clock("boot"), store, detectors, Rules(), outlets, lambda: made[0].statuses)
     made.append(Bench(store, pipe))
-    task = asyncio.create_task(pipe.run())
+    task = made[0].running = asyncio.create_task(pipe.run())
     async with asyncio.timeout(5):
         while store.trouble is None and pipe._epoch != store.epoch and restores:
             await asyncio.sleep(0.001)

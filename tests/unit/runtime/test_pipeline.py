@@ -552,3 +552,19 @@ async def test_progress_moves_with_every_tick(tmp_path: Path, monkeypatch: pytes
         async with asyncio.timeout(5):
             while b.pipeline.progress < 5:
                 await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 20])
+async def test_an_alarm_amid_an_orderly_stop_is_on_disk_before_its_end(turns: int, tmp_path: Path) -> None:
+    async with bench(tmp_path) as b:
+        assert b.running is not None
+        b.reading(SMOKE, "before")
+        b.running.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        b.reading(SMOKE, "amid")
+        await asyncio.wait([b.running])
+        b.reading(SMOKE, "after")
+        await b.pipeline.leave()
+        assert {alarm.finding.device for alarm in await b.store.open_alarms()} == {"before", "amid", "after"}
+        assert (await b.kinds()).count(EventType.ALARM_RAISED) == 3
