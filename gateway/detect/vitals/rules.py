@@ -11,6 +11,8 @@ Rules
  5. What was told is told again when it becomes an alarm, or after AGAIN_S; it begins anew once a judged value is within
     the limits, of a stream not sooner than `for_s` after it was told.
  6. The mean of the last MEAN_S counts from MEAN_N spot checks over MEAN_SPAN_S on, as ESH 2021 counts home pressure.
+ 7. What is remembered of more than GAP_S from now is forgotten: the seconds were counted anew, for nobody could read how far they
+    had come, and nothing measured from now on would be the newest.
 """
 
 from collections.abc import Iterable
@@ -108,7 +110,7 @@ def _one(state: State, reading: Reading, value: Quantity, at_s: float, person: P
          ) -> tuple[State, Iterable[Verdict]]:
     kind, age_s, judged = value.kind, value.age_s or 0.0, value.value
     known = state.judged.get(person.name, {})
-    history = known.get(kind, ())
+    history = tuple(one for one in known.get(kind, ()) if one.at_s <= at_s + GAP_S)  # rule 7
     if not spot:
         streams = state.streams.get(reading.device, {})
         stream = _flow(streams.get(kind), reading, value.value, limit.for_s)
@@ -124,7 +126,9 @@ def _one(state: State, reading: Reading, value: Quantity, at_s: float, person: P
     if not newest:
         return state, ()
     capped = age_s > LATE_S or (kind, person.position) in UNSURE
-    told, found = dict(state.told.get(person.name, {})), []
+    told = {rule: one for rule, one in state.told.get(person.name, {}).items()
+            if one.at_s <= at_s + GAP_S}  # rule 7
+    found = []
     for rule, verdict in _judge(kind, judged, taken_s, history, limit, spot=spot):
         name, before = f"{kind.value} {rule}", told.get(f"{kind.value} {rule}")
         if verdict is None:

@@ -143,6 +143,16 @@ def test_what_was_measured_long_before_it_arrived_is_a_notice() -> None:
     assert Patient().check(9000, GLUCOSE, 2.5, age_s=LATE_S) == [Level.ALARM]
 
 
+def test_what_was_judged_and_told_in_a_count_of_seconds_that_is_lost_silences_nothing() -> None:
+    patient = Patient()
+    patient.check(200 * DAY_S, GLUCOSE, 2.5)
+    patient.stream(HEART, 35, 200 * DAY_S, 200 * DAY_S + 400)
+    patient.told.clear()
+    assert patient.check(60, GLUCOSE, 2.4) == [Level.ALARM]
+    patient.stream(HEART, 35, 70, 470)
+    assert patient.levels() == [Level.ALARM, Level.ALARM]
+
+
 def test_an_older_measurement_that_arrives_later_is_remembered_and_not_judged() -> None:
     patient = Patient()
     patient.check(1000, GLUCOSE, 5.0)
