@@ -11,8 +11,8 @@ Rules
  5. What was told is told again when it becomes an alarm, or after AGAIN_S; it begins anew once a judged value is within
     the limits, of a stream not sooner than `for_s` after it was told.
  6. The mean of the last MEAN_S counts from MEAN_N spot checks over MEAN_SPAN_S on, as ESH 2021 counts home pressure.
- 7. What is remembered of more than GAP_S from now is forgotten: the seconds were counted anew, for nobody could read how far they
-    had come, and nothing measured from now on would be the newest.
+ 7. What is remembered of more than GAP_S ahead is forgotten: the seconds are counted anew, for how far they had come
+    could not be read, and nothing measured from now on would be the newest.
 """
 
 from collections.abc import Iterable
@@ -128,7 +128,7 @@ def _one(state: State, reading: Reading, value: Quantity, at_s: float, person: P
     capped = age_s > LATE_S or (kind, person.position) in UNSURE
     told = {rule: one for rule, one in state.told.get(person.name, {}).items()
             if one.at_s <= at_s + GAP_S}  # rule 7
-    found = []
+    found: list[Verdict] = []
     for rule, verdict in _judge(kind, judged, taken_s, history, limit, spot=spot):
         name, before = f"{kind.value} {rule}", told.get(f"{kind.value} {rule}")
         if verdict is None:
