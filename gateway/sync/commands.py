@@ -56,7 +56,8 @@ class Commands:
             self._queue(command)
 
     async def run(self) -> None:
-        """Obey for ever, one after another, beginning with what the last run left undone."""
+        """Obey for ever, one after another, beginning with what the last run left undone, be it of this process."""
+        self._accepted, self._queued = asyncio.Queue(), set()
         for command in await self._until_stored(self._store.open_commands):
             self._queue(command)
         while True:

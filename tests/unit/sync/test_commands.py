@@ -106,6 +106,29 @@ async def test_a_command_accepted_before_a_restart_is_obeyed_after_it(tmp_path: 
         assert len(obey.seen) == 1
 
 
+async def test_a_command_that_was_being_obeyed_when_its_part_of_the_daemon_failed_is_obeyed_when_that_begins_anew(
+        tmp_path: Path) -> None:
+    obey, begun = Obedient(), asyncio.Event()
+
+    async def never(command: Command) -> CommandResult:
+        begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    store = await Store.open(tmp_path)
+    commands = Commands(store, lambda: NOW, never)
+    for obeys in (never, obey):
+        commands._obey = obeys
+        running = asyncio.create_task(commands.run())
+        if obeys is never:
+            await commands.receive(payload())
+        async with asyncio.timeout(5):
+            await (begun.wait() if obeys is never else until(store, ("c1", "accepted"), ("c1", "done")))
+        running.cancel()
+        await asyncio.wait([running])
+    await store.close()
+
+
 async def test_a_late_command_is_not_obeyed(tmp_path: Path) -> None:
     obey = Obedient()
     async with keeper(tmp_path, obey) as (commands, store):
