@@ -47,11 +47,9 @@ def decode(service_data: dict[str, bytes]) -> Status | None:
         return None
     if len(flags) != 1:
         raise DecodeError(f"BlueUp flags of {len(flags)} bytes")
-    level = service_data.get(BATTERY)
-    if level is not None and len(level) != 1:
-        raise DecodeError(f"BlueUp battery of {len(level)} bytes")
+    level = service_data.get(BATTERY, b"")  # what is no level hides no alarm
     alarm = bool(flags[0] & _ACTIVE) if flags[0] & (_SUPPORTED | _ACTIVE) else None
-    return Status(alarm, None if level is None else quantity(QuantityKind.BATTERY, level[0]))
+    return Status(alarm, quantity(QuantityKind.BATTERY, level[0]) if len(level) == 1 else None)
 
 
 class Alarm:
@@ -69,14 +67,17 @@ class Alarm:
 
 def _session(means: Button | FallSource) -> Callable[[Link[BlueUpSettings], AdvertPort], Awaitable[None]]:
     async def run(link: Link[BlueUpSettings], port: AdvertPort) -> None:
-        alarm, battery = Alarm(), None
+        alarm, battery, can_alarm = Alarm(), None, False
         async for heard in port.advertisements():
             status = _status(link.device, heard)
             if status is None:
                 continue
+            if status.alarm is None and can_alarm:
+                continue  # damaged or forged: to reject the wearable would leave it unheard for a minute
             if status.alarm is None:
                 raise DeviceRejected("this BlueUp beacon has no alarm", "enable its alarm with BlueUp's app, or use a "
                                      "model with a button")
+            can_alarm = True
             link.ready()
             link.alive()
             if isinstance(means, FallSource):

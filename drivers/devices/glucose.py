@@ -38,6 +38,7 @@ MMOL_PER_L_OF_KG_PER_L = 1e6 / 180.156  # molar mass of glucose, C6H12O6, in g/m
 _REPORT, _RESPONSE = 0x01, 0x06
 _ALL, _FROM, _LAST, _BY_NUMBER = 0x01, 0x03, 0x06, 0x01
 SUCCESS, NO_RECORDS = 0x01, 0x06
+HIGHEST = 0xFFFF  # number of a record; behind it a meter has nothing new to tell
 ANSWER_S = 30.0  # a full memory takes a while
 POLL_S = 60.0
 
@@ -114,7 +115,8 @@ class _Meter:
         await self._session.open()
         await self._peer.subscribe(RACP)
         while True:
-            if await self._ask(report_from(self._next)) == NO_RECORDS and self._next and await self._was_reset():
+            answer = await self._ask(report_from(min(self._next, HIGHEST)))
+            if answer == NO_RECORDS and self._next and await self._was_reset():
                 self._keep(0)
                 continue
             with contextlib.suppress(TimeoutError):

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from typing import ClassVar, Literal
 
 from drivers.devices import device_information, pmd
+from drivers.devices.gatt_clock import optional
 from drivers.devices.gatt_values import (
     BATTERY_LEVEL,
     HEART_RATE_MEASUREMENT,
@@ -125,13 +126,15 @@ class _Session:
             await self._peer.subscribe(uuid)
         await self._start()
         if self._peer.has(HEART_RATE_MEASUREMENT):
-            await self._peer.subscribe(HEART_RATE_MEASUREMENT)
+            with optional("no heart rate"):  # refused, it costs nobody the watch over falls
+                await self._peer.subscribe(HEART_RATE_MEASUREMENT)
         if self._at_wrist and self._link.settings.intervals:
             await self._start_intervals()
         if self._peer.has(BATTERY_LEVEL):
-            level = await self._peer.read(BATTERY_LEVEL)
-            self._take(Notification(_now_mono_s(), BATTERY_LEVEL, level))
-            await self._peer.subscribe(BATTERY_LEVEL)
+            with optional("no battery level"):
+                level = await self._peer.read(BATTERY_LEVEL)
+                self._take(Notification(_now_mono_s(), BATTERY_LEVEL, level))
+                await self._peer.subscribe(BATTERY_LEVEL)
         await device_information.tell(self._link, self._peer)
         async for arrival in self._arrivals:
             self._take(arrival)

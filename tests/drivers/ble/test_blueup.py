@@ -64,6 +64,14 @@ def test_a_beacon_without_an_alarm_is_told() -> None:
     assert isinstance(hears(SOS, [(0.0, NONE)])[1], DeviceRejected)
 
 
+def test_one_odd_status_of_a_wearable_that_has_an_alarm_ends_nothing() -> None:
+    assert hears(SOS, [(0.0, DOWN), (2.0, NONE), (4.0, UP)]) == ([Press(Button.SOS)], None)
+
+
+def test_a_strange_battery_beside_an_alarm_does_not_hide_it() -> None:
+    assert decode({FLAGS: UP, BATTERY: b"\x50\x00"}) == Status(True, None)
+
+
 def test_damage_ends_nothing() -> None:
     assert hears(SOS, [(0.0, b""), (1.0, b"\xc1\xc1"), (2.0, UP)]) == ([Press(Button.SOS)], None)
 

@@ -212,6 +212,14 @@ def test_a_meter_that_was_reset_is_read_from_the_beginning() -> None:
     assert len(fetch(meter, notes).values) == 2
 
 
+def test_the_highest_number_there_can_be_ends_no_meter_and_one_that_was_false_loses_no_record() -> None:
+    meter, notes = Meter([0xFFFE, 0xFFFF]), FakeNotes()
+    assert len(fetch(meter, notes).values) == 2
+    assert fetch(meter, notes, seconds=100.0).values == []
+    meter.numbers = [0, 1]
+    assert len(fetch(meter, notes).values) == 2
+
+
 def test_an_empty_meter_is_asked_again_and_again_without_haste() -> None:
     meter = Meter([])
     assert fetch(meter, FakeNotes(), 3 * glucose.POLL_S).values == []

@@ -189,6 +189,22 @@ def test_a_bracelet_without_battery_service_still_streams() -> None:
     assert len(link.blocks) == 1
 
 
+def test_a_bracelet_that_refuses_heart_rate_and_battery_still_watches_over_falls() -> None:
+    class Stubborn(FakePeer):
+        async def read(self, uuid: str) -> bytes:
+            raise LinkError(f"reading {uuid} failed", "pair")
+
+        async def subscribe(self, uuid: str) -> None:
+            if uuid in (HEART_RATE_MEASUREMENT, BATTERY_LEVEL):
+                raise LinkError(f"subscribing to {uuid} failed", "pair")
+            await super().subscribe(uuid)
+
+    measurement = sensor.Measurement()
+    peer = Stubborn(CHARACTERISTICS, lambda _uuid, data: [(pmd.CONTROL_POINT, measurement.answer(data))])
+    assert run_virtual(during(peer, link := FakeLink(), send(peer, frame(0, 36)))) is None
+    assert len(link.blocks) == 1
+
+
 def test_a_lost_link_ends_the_session() -> None:
     peer, _measurement = bracelet()
 
