@@ -127,18 +127,21 @@ class HostedBus:
     async def _keep_process(self, spawn: Spawn) -> None:
         """Start the host wherever none has connected within the grace, and again when it ends."""
         backoff = Backoff(self._means.random)
+        grace_s = GRACE_S
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GRACE_S):
+                async with asyncio.timeout(grace_s):
                     await self._connected.wait()
             if self._connected.is_set():
                 await self._gone.wait()
+                grace_s = GRACE_S
                 continue
             started_mono_s = self._means.clock.mono_s()
             reason = await self._one_process(spawn)
             log.error("driver host down bus=%s reason=%r", self._bus, reason)
             self._blind(reason, "none needed: it is started again")
             await self._means.sleep(backoff.next_s(self._means.clock.mono_s() - started_mono_s))
+            grace_s = 0.0  # our own host is dead: nobody will come back
 
     async def _watch_host(self) -> None:
         """Let go of a host that says nothing, for its devices would seem up for ever, or that never connects."""
