@@ -6,7 +6,8 @@ of them one false concern in FALSE_DAYS days is borne. The waits also hold those
 sits still elsewhere.
 Where others move too (an animal), a person is told by moving on: two motions within PAIR_S. A lone one brings nobody
 into the bathroom and takes nobody out of it. What is learned begins anew then, and for SHY_DAYS nothing is said; false
-concerns must be SHY times rarer, and where that asks for more than LONGEST_SHY_S (the cat sleeps there) there are none.
+concerns must be SHY times rarer. It is LONGEST_SHY_S then that is waited, for one may have left beside the animal
+unseen; and where more is asked for (the cat sleeps there) nothing is said.
 """
 
 import math
@@ -32,10 +33,10 @@ class Stay(StrEnum):
 
 FRESH_S = 180.0
 PAIR_S = 120.0
-FALSE_DAYS = 700.0
+FALSE_DAYS = 1500.0
 SHORTEST_S = {Stay.NIGHT: 2400.0, Stay.FRESH: 4500.0, Stay.SETTLED: 4500.0}
 LONGEST_S = 10800.0
-SHY, SHY_DAYS, LONGEST_SHY_S = 8.0, 21, 4800.0
+SHY, SHY_DAYS, LONGEST_SHY_S = 4.0, 21, 5200.0
 PRIOR_S = {Stay.NIGHT: (360.0, 420.0), Stay.FRESH: (480.0, 720.0), Stay.SETTLED: (720.0, 960.0)}
 """Median and mean excess of a day's longest wait, in homes that nothing is known of yet."""
 UNSURE = 1.5
@@ -103,8 +104,8 @@ def _begun(state: State, scene: Scene, since_s: float, came_s: float) -> State:
     peaks = state.peaks.get(stay, Peaks())
     false_days = FALSE_DAYS * (SHY if state.human_only else 1.0)
     limit_s = max(bound_s(peaks, false_days, *PRIOR_S[stay]), SHORTEST_S[stay])
-    if state.human_only and (limit_s > LONGEST_SHY_S or len(peaks.days) < SHY_DAYS):
-        limit_s = math.inf
+    if state.human_only:
+        limit_s = LONGEST_SHY_S if limit_s <= LONGEST_SHY_S and len(peaks.days) >= SHY_DAYS else math.inf
     limit_s = min(limit_s, LONGEST_S) if math.isfinite(limit_s) else limit_s
     limit_s *= UNSURE if scene.lost else 1.0
     return State(state.peaks, since_s, came_s, stay, since_s + limit_s, state.human_only, state.lone_s)

@@ -46,15 +46,16 @@ RULES: dict[str, Any] = {
 
 
 def step(
-    state: State, happened: Input, settings: Settings, *, human_only: bool = False
+    state: State, happened: Input, settings: Settings, *, human_only: bool = False, certain: bool = False
 ) -> tuple[State, tuple[Concern | Notice, ...]]:
     """Take one input; return what is known now, and what is to be told.
 
-    `human_only`: an animal or others move here as well, so that motion is no sign of the resident.
+    `human_only`: an animal or others move here as well, so that motion is no sign of the resident; `certain`: that this
+    one is all the same.
     """
     if isinstance(happened, Tick) and happened.at_s < state.due_s:
         return state, ()
-    human = isinstance(happened, Sign) and is_human(happened, human_only=human_only)
+    human = isinstance(happened, Sign) and is_human(happened, human_only=human_only and not certain)
     seen = scene_step(_as_configured(state.scene, settings, human_only), happened, human=human)
     new: dict[str, Any] = {}
     told: tuple[Concern | Notice, ...] = ()

@@ -35,10 +35,10 @@ class Flat:
             self._take(Tick(*self._stamp()))
         return self
 
-    def sign(self, day: int, clock: str, sensor: str, on: bool = True) -> "Flat":
+    def sign(self, day: int, clock: str, sensor: str, on: bool = True, *, certain: bool = False) -> "Flat":
         self.until(day, clock)
         kind, room = SENSORS[sensor]
-        self._take(Sign(*self._stamp(), sensor, kind, room, on))
+        self._take(Sign(*self._stamp(), sensor, kind, room, on), certain=certain)
         return self
 
     def outage(self, sensor: str = GATEWAY, *, lost: bool) -> "Flat":
@@ -73,6 +73,6 @@ class Flat:
     def _stamp(self) -> tuple[float, float | None]:
         return self.now_s - AHEAD_S, self.now_s if self.clock else None
 
-    def _take(self, happened: Input) -> None:
-        self.state, told = step(self.state, happened, self.settings, human_only=self.human_only)
+    def _take(self, happened: Input, *, certain: bool = False) -> None:
+        self.state, told = step(self.state, happened, self.settings, human_only=self.human_only, certain=certain)
         self.told += [((self.now_s - MONDAY) / 3600, one) for one in told]

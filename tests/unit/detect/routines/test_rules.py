@@ -116,6 +116,10 @@ def test_a_cat_in_the_hall_is_no_return(lived: State) -> None:
     assert flat.kinds() == ["night_exit"]
 
 
+def test_motion_beside_a_cat_that_is_certain_to_be_a_persons_is_a_return(lived: State) -> None:
+    assert exit_at_two(lived, human_only=True).sign(28, "2:3", "hall", certain=True).until(28, "2:20").kinds() == []
+
+
 def test_where_several_live_an_exit_at_night_is_not_told(lived: State) -> None:
     assert exit_at_two(lived, residents=2).until(28, "3:0").kinds() == []
 
@@ -152,7 +156,7 @@ def test_a_sign_from_anywhere_else_ends_the_stay(lived: State) -> None:
 
 
 def test_at_night_the_bathroom_is_judged_sooner(lived: State) -> None:
-    flat = at_home(lived).until(28, "1:50").sign(28, "2:0", "bath").until(28, "2:50")
+    flat = at_home(lived).until(28, "1:50").sign(28, "2:0", "bath").until(28, "2:58")
     assert flat.kinds() == ["bathroom_overstay"]
 
 
