@@ -3,7 +3,8 @@
 import msgspec
 
 from gateway.detect import inactivity, noticing, routines
-from gateway.detect.home import Concern, Coverage, Input
+from gateway.detect.home import Concern, Coverage, Input, Sign
+from gateway.detect.inactivity import watched
 from gateway.detect.routines import Notice
 
 Told = Concern | Coverage | Notice
@@ -28,6 +29,8 @@ class State(msgspec.Struct, frozen=True):
 def step(state: State, happened: Input, settings: Settings) -> tuple[State, tuple[Told, ...]]:
     """Take one input; return what is known now, and what is to be told."""
     gaps, told = inactivity.step(state.gaps, happened, settings.gaps)
-    rules, found = routines.step(state.rules, happened, settings.rules, human_only=gaps.watched.others)
+    others = gaps.watched.others
+    certain = others and isinstance(happened, Sign) and watched.is_human(gaps.watched, happened)
+    rules, found = routines.step(state.rules, happened, settings.rules, human_only=others, certain=certain)
     waits = noticing.step(state.waits, happened, gaps, settings.gaps) if settings.asks else state.waits
     return State(gaps, rules, waits), (*told, *found)

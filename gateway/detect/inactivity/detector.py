@@ -24,15 +24,18 @@ from gateway.detect.inactivity import budget, outing, watched
 from gateway.detect.inactivity.clock import Clock, advance, waits_s
 from gateway.detect.inactivity.hazard import SHORT_MIN, Gap, folded, hazards, quiet_from
 from gateway.detect.inactivity.outing import Outing
-from gateway.detect.inactivity.place import OUT, is_outside_door, place
+from gateway.detect.inactivity.place import IN, OUT, is_outside_door, place
 from gateway.detect.inactivity.watched import Watched
 from gateway.model.finding import FindingKind
 
 DAY_S = 86400.0
-REDUCED_BUDGET = 2.0
-"""Under reduced cover a false alert may come in so many times the budget's days."""
+REDUCED_BUDGET = 4.0
+"""Under reduced cover a silence may be told falsely in so many times the budget's days: what is left of the signs has a
+longer tail than the budget reckons with."""
 REDUCED_CAP_H = 20.0
 """Nights without a human-only sign are long. Still within a day."""
+HOME_S = 600.0
+"""Where motion is no sign, a door used so long after who went out by it lets them in."""
 FEW_SIGNS = 4.0
 """Human-only signs a day below which they cannot carry the detector: then all signs count, and that is said."""
 SCORE = 0.5
@@ -58,6 +61,7 @@ class Account(msgspec.Struct, frozen=True):
     outings: tuple[Outing, ...] = ()
     gaps: tuple[Gap, ...] = ()
     clock: Clock | None = None
+    raised: float = 0.0  # the limit, by false alerts
 
 
 class State(msgspec.Struct, frozen=True):
@@ -96,7 +100,7 @@ def notice(state: State, at_s: float, local_s: float | None, horizon_s: float, s
     if clock is None or clock.told or state.down_s is not None or _is_away(state, local_s):
         return None
     passed_s = at_s - clock.since_s - clock.held_s
-    limit, cap_s = _limits(account, clock, human, settings)
+    limit, cap_s = _limits(state, account, clock, human, settings)
     if clock.place == OUT:
         left_s = max(cap_s - passed_s, 0.0)
         return left_s if left_s <= horizon_s else None
@@ -112,7 +116,7 @@ def _tick(state: State, at_s: float, local_s: float | None, settings: Settings) 
     clock = account.clock
     if clock is None or clock.told or state.down_s is not None:
         return state, ()
-    limit, cap_s = _limits(account, clock, human, settings)
+    limit, cap_s = _limits(state, account, clock, human, settings)
     quiet_s = at_s - clock.since_s - clock.held_s
     if clock.place != OUT:
         clock = advance(clock, at_s, hazards(account.counts, human=human), watched.seen(state.watched, human=human))
@@ -120,7 +124,8 @@ def _tick(state: State, at_s: float, local_s: float | None, settings: Settings) 
     if clock.level >= limit or quiet_s >= cap_s:
         told = (_concern(clock, at_s, quiet_s, limit),)
         clock = replace(clock, told=True)
-    account = Account(account.counts, account.peaks, account.peak, account.outings, account.gaps, clock)
+    account = Account(account.counts, account.peaks, account.peak, account.outings, account.gaps, clock,
+                      account.raised)
     return (replace(state, human=account) if human else replace(state, all=account)), told
 
 
@@ -139,7 +144,7 @@ def _sign(state: State, sign: Sign, settings: Settings) -> tuple[State, tuple[To
     learns = state.away_until_local_s is None
     all_ = _taken(state, state.all, sign, door_s, in_bed=bool(beds), human=False, learns=learns)
     human = state.human
-    if watched.is_human(state.watched, sign):
+    if watched.is_human(known, sign):
         human = _taken(state, human, sign, door_s, in_bed=bool(beds), human=True, learns=learns)
     until_s = state.away_until_local_s if _is_away(state, sign.local_s) else None
     return State(all_, human, known, day, state.folded_s, door_s, beds, None, until_s, state.told), told
@@ -149,9 +154,12 @@ def _taken(state: State, account: Account, sign: Sign, door_s: float | None, *, 
            ) -> Account:
     """The account with the silence that this sign ends, and the one that it begins."""
     clock, gaps, peak, outings = account.clock, account.gaps, account.peak, account.outings
+    raised = account.raised
     before_s = None
     if clock is not None:
         before_s = clock.since_s
+        if clock.told and clock.place != OUT and clock.learns and learns:
+            raised = budget.raised(raised)
         minutes = int((sign.at_s - clock.since_s) / 60.0)
         if minutes >= SHORT_MIN and clock.learns and learns and len(gaps) < MAX_GAPS:
             seen = watched.seen(state.watched, human=human)
@@ -164,9 +172,17 @@ def _taken(state: State, account: Account, sign: Sign, door_s: float | None, *, 
                     peak = level if peak is None else max(peak, level)
                     gaps = gaps if gap is None else (*gaps, gap)
     where = place(sign, door_s, before_s, in_bed=in_bed)
+    if human and clock is not None and is_outside_door(sign) and _lets_in(clock, sign, state.door_s):
+        where = IN
     night = sign.local_s is not None and (sign.local_s - quiet_from(account.counts)) % DAY_S < 10 * 3600.0
     return Account(account.counts, account.peaks, peak, outings, gaps,
-                   Clock(sign.at_s, sign.local_s, where, night and where != OUT, learns=learns))
+                   Clock(sign.at_s, sign.local_s, where, night and where != OUT, learns=learns), raised)
+
+
+def _lets_in(clock: Clock, door: Sign, before_s: float | None) -> bool:
+    """The door is used, or shut, by who comes home. `before_s`: of its last sign."""
+    late = door.at_s - clock.since_s > HOME_S
+    return late if clock.place == OUT else clock.since_s == before_s and not late
 
 
 def _folded(state: State, day: int, at_s: float, settings: Settings) -> tuple[State, tuple[Told, ...]]:
@@ -176,7 +192,9 @@ def _folded(state: State, day: int, at_s: float, settings: Settings) -> tuple[St
         return _covered(state, at_s, settings)
     days = min(max((at_s - state.folded_s) / DAY_S, 0.0), 60.0)
     accounts = [Account(folded(account.counts, account.gaps, days), budget.kept(account.peaks, account.peak),
-                        outings=account.outings, clock=account.clock) for account in (state.all, state.human)]
+                        outings=account.outings, clock=account.clock,
+                        raised=budget.sunk(account.raised, days, _budget_days(settings, human=human)))
+                for account, human in ((state.all, False), (state.human, True))]
     state = replace(state, day=day, folded_s=at_s, all=accounts[0], human=accounts[1],
                     watched=watched.day_over(state.watched))
     return _covered(state, at_s, settings)
@@ -224,13 +242,18 @@ def _chosen(state: State) -> tuple[Account, bool]:
     return (state.human if human else state.all), human
 
 
-def _limits(account: Account, clock: Clock, human: bool, settings: Settings) -> tuple[float, float]:
+def _budget_days(settings: Settings, *, human: bool) -> float:
+    return settings.budget_days * (REDUCED_BUDGET if human else 1.0)
+
+
+def _limits(state: State, account: Account, clock: Clock, human: bool, settings: Settings) -> tuple[float, float]:
     """(limit of the level, cap in seconds): an outing has the cap alone."""
-    budget_days = settings.budget_days * (REDUCED_BUDGET if human else 1.0)
     if clock.place == OUT:
-        return inf, outing.limit_s(account.outings, clock.local_s, budget_days, human=human)
+        seldom = human and not watched.trusts_bursts(state.watched)
+        return inf, outing.limit_s(account.outings, clock.local_s, settings.budget_days, seldom=seldom)
     cap_h = max(settings.cap_h, REDUCED_CAP_H) if human else settings.cap_h
-    return budget.limit(account.peaks, budget_days), cap_h * 3600.0
+    limit = budget.limit(account.peaks, _budget_days(settings, human=human))
+    return limit + account.raised, cap_h * 3600.0
 
 
 def _concern(clock: Clock, at_s: float, quiet_s: float, limit: float) -> Concern:

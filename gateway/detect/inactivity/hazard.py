@@ -7,7 +7,8 @@ Theory
     M), first for the whole home, then by place, by half-hour, by half-hour and time since, and last by cell. What is
     expected at first is the prior that ships with the package (prior.py).
     Counts decay by half in HALF_LIFE_DAYS: habits drift. Only silence beyond SHORT_MIN counts: shorter ones are the
-    resident walking about, are many, and say nothing of the long ones.
+    resident walking about, or a sensor on a battery that is blind for minutes after each report, are many, and say
+    nothing of the long ones.
 """
 
 import zlib
@@ -24,8 +25,8 @@ from gateway.detect.inactivity.place import OUT, PLACES
 Table = NDArray[np.float64]
 """Of one value a cell: PLACES x SLOTS x BINS."""
 
-SHORT_MIN = 5
-EDGES_MIN = (SHORT_MIN, 10, 20, 30, 45, 60, 90, 120, 180, 240, 300, 360, 480, 600)
+SHORT_MIN = 10
+EDGES_MIN = (SHORT_MIN, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 360, 480, 600)
 """Where the classes of the time since the last sign begin."""
 BINS = len(EDGES_MIN)
 SLOTS = 48
@@ -40,6 +41,8 @@ ORDINARY_SLOTS = 3
 LONGEST_MIN = 26 * 60
 """Later minutes of a silence are not learned from: nobody sleeps so long."""
 HALF_LIFE_DAYS = 45.0
+FORMAT = b"\x02"
+"""What packed counts begin with; those of other classes of time, saved by an earlier version, are forgotten."""
 SHAPE = (len(PLACES), SLOTS, BINS)
 
 BIN_OF = tuple(int(np.searchsorted(EDGES_MIN, minute, side="right")) - 1 for minute in range(EDGES_MIN[-1] + 1))
@@ -68,14 +71,14 @@ def folded(counts: bytes, gaps: Iterable[Gap], days: float) -> bytes:
         count(signs, minutes, gap)
     packed = np.stack((signs, minutes)).astype(np.float32)
     packed[packed < 0.01] = 0.0
-    return zlib.compress((packed.view(np.uint32) & 0xFFFFF000).tobytes(), 6)
+    return FORMAT + zlib.compress((packed.view(np.uint32) & 0xFFFFF000).tobytes(), 6)
 
 
 def unpacked(counts: bytes) -> tuple[Table, Table]:
     """(signs, minutes of silence) in each cell; empty bytes are a home that has lived through nothing."""
-    if not counts:
+    if not counts.startswith(FORMAT):
         return np.zeros(SHAPE), np.zeros(SHAPE)
-    both = np.frombuffer(zlib.decompress(counts), np.float32).reshape(2, *SHAPE).astype(np.float64)
+    both = np.frombuffer(zlib.decompress(counts[len(FORMAT):]), np.float32).reshape(2, *SHAPE).astype(np.float64)
     return both[0], both[1]
 
 

@@ -1,14 +1,16 @@
 """Outing: when is who went out overdue. Pure.
 
 The door to the outside as the last sign begins an outing. How long one takes depends on when it begins: a walk in the
-afternoon ends in hours, who leaves in the morning may stay for the day. Overdue is who stays MARGIN_H longer than nine
-in ten of the outings begun around this time of day, weighted by how near (NEAR_H, the deviation of a Gaussian).
+afternoon ends in hours, who leaves in the morning may stay for the day. Of all moments to tell the best is chosen for
+the outings begun around this time of day, weighted by how near (NEAR_H, the deviation of a Gaussian): the later, the
+fewer of them would be told falsely, and the fewer would be told soon, had one not returned from them. So where a day
+out is usual in the morning it is waited for, and where it is rare it is not.
 A home that has seen few borrows those of PRIOR.
-NINE_IN_TEN, MARGIN_H, NEAR_H: walk-forward on the development homes (SYNTHETIC), docs/routine.md.
+WORTH, SPREAD_H, NEAR_H: walk-forward on the development homes (SYNTHETIC), docs/routine.md.
 """
 
 from functools import lru_cache
-from math import exp, log2
+from math import exp
 
 import msgspec
 
@@ -17,12 +19,15 @@ from gateway.detect.inactivity.hazard import Gap
 KEPT = 100
 SHORTEST_MIN, LONGEST_MIN = 10, 16 * 60
 """A shorter one is a parcel at the door, a longer one a journey: neither says how long an outing takes."""
-NINE_IN_TEN = 0.9
-MARGIN_H = 1.5
-HUMAN_MARGIN_H = 5.0
+WORTH = 10.0
+"""At a budget of 60 days a false alert weighs as much as so many true ones later than PROMPT_H after the return due."""
+PROMPT_H = 4.0
+SPREAD_H = 0.75
+"""The next outing may last so much longer than those before it."""
+SELDOM_H = 3.5
 """Who has come home may sit for hours before the next human-only sign."""
 NEAR_H = 0.5
-LATEST_H = 14.0
+EARLIEST_H, LATEST_H, EVERY_H = 3.0, 14.0, 0.25
 
 
 class Outing(msgspec.Struct, frozen=True, array_like=True):
@@ -44,23 +49,23 @@ def learned(outings: tuple[Outing, ...], gap: Gap) -> tuple[Outing, ...]:
 
 
 @lru_cache(maxsize=64)
-def limit_s(outings: tuple[Outing, ...], local_s: float | None, budget_days: float, *, human: bool = False) -> float:
+def limit_s(outings: tuple[Outing, ...], local_s: float | None, budget_days: float, *, seldom: bool = False) -> float:
     """Seconds after which who left at this time of day is overdue. `local_s` None: of all outings alike.
 
-    `human`: only human-only signs end an outing.
+    `seldom`: what ends an outing is seldom told.
     """
     hour = None if local_s is None else local_s % 86400.0 / 3600.0
-    weighed = sorted([(outing.hours, _near(outing, hour)) for outing in outings]
-                     + [(outing.hours, PRIOR_WEIGHT * _near(outing, hour)) for outing in PRIOR])
-    left = NINE_IN_TEN * sum(weight for _, weight in weighed)
-    usual_h = weighed[-1][0]
-    for hours, weight in weighed:
-        left -= weight
-        if left <= 0.0:
-            usual_h = hours
-            break
-    margin_h = (HUMAN_MARGIN_H if human else MARGIN_H) + 0.5 * log2(max(budget_days, 7.5) / 60.0)
-    return min(usual_h + margin_h, LATEST_H) * 3600.0
+    weighed = [(outing.hours, _near(outing, hour)) for outing in outings]
+    weighed += [(outing.hours, PRIOR_WEIGHT * _near(outing, hour)) for outing in PRIOR]
+    worth = WORTH * budget_days / 60.0
+
+    def cost(at_h: float) -> float:
+        false = sum(weight for hours, weight in weighed if hours >= at_h - SPREAD_H)
+        return worth * false + sum(weight for hours, weight in weighed if hours < at_h - PROMPT_H)
+
+    steps = range(int((LATEST_H - EARLIEST_H) / EVERY_H) + 1)
+    usual_h = min((EARLIEST_H + EVERY_H * step for step in steps), key=cost)
+    return min(usual_h + (SELDOM_H if seldom else 0.0), LATEST_H) * 3600.0
 
 
 def _near(outing: Outing, hour: float | None) -> float:

@@ -1,7 +1,7 @@
 """Place: where the resident was last seen, and how lively it was. Pure.
 
 A bed that is taken, and the door to the outside as the last sign, say more than a room; a sign that itself came after
-more than five minutes of silence belongs to a quiet spell, and the next may take longer.
+more than ten minutes of silence belongs to a quiet spell, and the next may take longer.
 """
 
 from gateway.detect.home import ROOMS, Sign, SignKind
@@ -11,12 +11,14 @@ SPOTS = (BED, *ROOMS, DOOR)
 PLACES = tuple(f"{spot}{pace}" for pace in ("", ", quiet") for spot in SPOTS)
 """The classes: a spot, lively or quiet. A door has no quiet: it is used, or not."""
 OUT = SPOTS.index(DOOR)
+IN = SPOTS.index("hall")
+"""Who came home and has not been seen further."""
 
 WITHIN = ("bedroom", "bathroom")
 """A door there leads to no street, whatever the configuration calls it."""
 LEAVING_S = 180.0
 """So long after the door a sign of the hall may still be of one who leaves: sensors tell late."""
-QUIET_S = 300.0
+QUIET_S = 600.0
 
 
 def is_outside_door(sign: Sign) -> bool:

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from gateway.detect.home import GATEWAY, Away, Concern, Coverage, Outage, Sign, SignKind
-from gateway.detect.inactivity import Settings, State, notice, step
+from gateway.detect.inactivity import Settings, State, budget, notice, outing, step
+from gateway.detect.inactivity.outing import Outing
 from gateway.model.finding import FindingKind
 from tests.unit.detect.inactivity.homes import (
     DAY_S,
@@ -148,6 +149,21 @@ def test_longer_outings_at_this_hour_put_the_return_off(month: State):
     assert after is not None
     assert after > before
     assert after > 6 * HOUR_S
+
+
+def test_a_day_out_is_waited_for_where_it_is_usual_and_not_where_it_is_rare():
+    mornings = [Outing(10.0, 2.0)] * 30
+    rare, usual = (outing.limit_s((*mornings, *[Outing(10.0, 8.0)] * days), 10 * HOUR_S, 60.0) for days in (1, 15))
+    assert rare < 6 * HOUR_S
+    assert usual > 8 * HOUR_S
+
+
+def test_a_silence_told_falsely_raises_the_limit_and_a_budgets_days_lower_it_again(noon: State):
+    told, _ = silence(noon, NOON_S, 14)
+    back, _ = step(told, motion(NOON_S + 14 * HOUR_S), SETTINGS)
+    assert (noon.all.raised, back.all.raised) == (0.0, budget.STEP)
+    assert 0.0 < budget.sunk(budget.STEP, 30.0, 60.0) < budget.STEP
+    assert budget.sunk(budget.STEP, 61.0, 60.0) == 0.0
 
 
 def test_a_flat_declared_empty_is_not_told_and_teaches_nothing(noon: State):

@@ -64,3 +64,9 @@ def test_a_home_of_a_day_is_borne_with_longer_than_one_of_weeks():
 def test_a_day_as_extreme_as_never_before_widens_the_limit():
     ordinary = (5.0, 5.5, 6.0) * 20
     assert budget.limit((*ordinary[1:], 14.0), 60.0) > budget.limit(ordinary, 60.0)
+
+
+def test_counts_that_an_earlier_version_saved_are_forgotten():
+    counts = hazard.folded(b"", [hazard.Gap(0, 12 * 3600.0, 60)], 1.0)
+    assert hazard.unpacked(counts)[0].sum() > 0.0
+    assert hazard.unpacked(counts.removeprefix(hazard.FORMAT))[0].sum() == 0.0
