@@ -50,6 +50,7 @@ class BleBus:
         self._peers: set[Peer] = set()
         self._attempts: set[Peer] = set()  # not connected yet
         self._adverts: set[Adverts] = set()
+        self._listened: set[str] = set()  # addresses that an Adverts was opened for
         self._listed: set[str] = set()  # addresses whose services this bluetoothd has listed: bleak's cache is good
         self._reread: set[str] = set()  # addresses whose list of services lacked something last time
         self._slots = Slots(links, mono_s)
@@ -102,6 +103,7 @@ class BleBus:
             await self._up()
             adverts = Adverts(address, self._notebook.page(device))
             self._adverts.add(adverts)
+            self._catch_up(adverts)
             try:
                 yield adverts
             finally:
@@ -230,10 +232,19 @@ class BleBus:
         name = advertisement.local_name or device.name
         heard = Advertisement(now_mono_s, advertisement.rssi, name, dict(advertisement.service_data),
                               dict(advertisement.manufacturer_data), tuple(advertisement.service_uuids))
-        self._sightings.add(Sighting(address, name, advertisement.rssi, now_mono_s, device, advertisement=heard))
-        for adverts in self._adverts:
-            if adverts.address == address:
-                adverts.heard(heard)
+        listening = [adverts for adverts in self._adverts if adverts.address == address]
+        self._sightings.add(Sighting(address, name, advertisement.rssi, now_mono_s, device, advertisement=heard,
+                                     told=bool(listening)))
+        for adverts in listening:
+            adverts.heard(heard)
+
+    def _catch_up(self, adverts: Adverts) -> None:
+        """Tell what was heard between two sessions, a press perhaps; but not to the first, nor what is long ago."""
+        missed = self._sightings.fresh(adverts.address, self._mono_s())
+        if adverts.address in self._listened and missed and missed.advertisement and not missed.told:
+            adverts.heard(missed.advertisement)
+            self._sightings.forget(adverts.address)
+        self._listened.add(adverts.address)
 
     def _take_over(self, kept: list[BLEDevice]) -> None:
         """Links of an earlier daemon that was killed: such a device does not advertise, so no scan would find it."""

@@ -16,6 +16,7 @@ class Sighting:
     """One device as last heard. `handle`: the backend's own device object, needed to connect.
 
     `connected`: not heard but found connected, left over by an earlier daemon; it does not advertise.
+    `told`: somebody listened to the advertisement.
     """
 
     address: str
@@ -25,6 +26,7 @@ class Sighting:
     handle: Any
     connected: bool = False
     advertisement: Advertisement | None = None
+    told: bool = False
 
 
 class Sightings:

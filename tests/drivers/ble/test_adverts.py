@@ -1,6 +1,8 @@
 """Advertisements as a port: one suite of checks, on the fake, on the bus over BlueZ's seam and over HCI."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -107,6 +109,45 @@ async def test_a_bus_that_goes_down_ends_the_port() -> None:
         await radio.bluez.restart()
         with pytest.raises(LinkLost, match="bluetoothd"):
             await asyncio.wait_for(waiting, 20)
+
+
+@NEEDS_DBUS
+async def test_a_press_between_two_sessions_is_told_to_the_next_one_and_once() -> None:
+    press = bytes.fromhex("40 0001 3a01")
+    async with l2() as radio:
+        await pressed_unheard(radio, press)
+        async with radio.bus.open("button", SETTINGS) as port:
+            assert await said(port) is None, "a button that is added now was tried on the technician's table"
+        await pressed_unheard(radio, press)
+        async with radio.bus.open("button", SETTINGS) as port:
+            opened_mono_s = time.monotonic()
+            heard = await said(port)
+            assert heard is not None
+            assert heard.service_data[SERVICE] == press
+            assert heard.mono_s < opened_mono_s, "stamped when it was heard"
+        async with radio.bus.open("button", SETTINGS) as port:
+            assert await said(port) is None
+
+
+async def pressed_unheard(radio: Radio, data: bytes) -> None:
+    """A beacon says it while no session is open, and nobody is heard after that."""
+    assert radio.bluez is not None
+    radio.bus._sightings.forget(ADDRESS)
+    radio.bluez.faults.deaf = False
+    async with beacon(radio.bracelet.air) as device, asyncio.timeout(10):
+        await device.say(data)
+        while radio.bus._sightings.fresh(ADDRESS, time.monotonic()) is None:
+            await asyncio.sleep(0.02)
+        radio.bluez.faults.deaf = True
+        await asyncio.sleep(0.3)  # what was on its way has come
+
+
+async def said(port: AdvertPort) -> Advertisement | None:
+    """What the port has to say at once, if anything."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.5):
+            return await anext(port.advertisements())
+    return None
 
 
 def test_repeats_that_wait_count_as_one_and_changes_are_all_kept() -> None:
