@@ -18,7 +18,7 @@ PLANTED = {
     "Serial lines are imported by their bus alone": ("drivers/bus/gpio.py", "import serial"),
     "Pins are imported by their bus alone": ("drivers/devices/gpio_button.py", "import gpiozero"),
     "SQLite lives in the store": ("gateway/sync/wire.py", "import sqlite3"),
-    "MQTT lives in the session": ("gateway/sync/uplink.py", "import aiomqtt"),
+    "MQTT lives in the session and in the bus of Zigbee2MQTT": ("gateway/sync/uplink.py", "import aiomqtt"),
 }
 
 
