@@ -205,11 +205,26 @@ class DatabaseFile:
                 self._salvage.leave()
                 self._salvage = None  # it is the find itself, and must stand in nobody's way
             raise
+        told += self._take_others_over(ledger, self._salvage)
         self._salvage.leave()
         self._salvage = None
         self._found()
         self._fault(f"of the file that is gone {told}",
                     "check the disk; ask the centre whether it knows of every alarm")
+
+    def _take_others_over(self, ledger: Ledger, salvage: Salvage) -> str:
+        """Put in what is of no alarm, if there is room; tell what became of it. The alarms do not wait for it."""
+        count = len(salvage.others)
+        if not count:
+            return ""
+        try:
+            ledger.begin(durable=True)
+            ledger.append(list(salvage.others.values()))
+            self.commit(durable=True)
+        except sqlite3.Error as error:
+            ledger.rollback()
+            return f", {count} other events were not ({error})"
+        return f", and {count} other events"
 
     def _put_aside(self, damage: str) -> None:
         aside = set_aside(self._path)

@@ -1,8 +1,9 @@
-"""Salvage: what of the alarms can still be read in a file that is used no more. Nothing here is trusted or changed.
+"""Salvage: what can still be read in a file that is used no more. Nothing here is trusted or changed.
 
-Only what somebody may still wait for is worth it: outbox rows of the alarm lane, alarms, and commands that are promised
-to be obeyed. Each row is read by itself, for one damaged page must not hide those beside it. The city knows by its id
-what it has already.
+Only what somebody may still wait for is worth it: alarms and the outbox's rows of their lane, commands that are
+promised to be obeyed, and apart from these, for they may need more room than there is, the rows of the other lanes, the
+oldest _ROWS of each. Each row is read by itself, for one damaged page must not hide those beside it. The city knows by
+its id what it has already.
 
 A damaged file is set aside as anju.db.unread-N. Only when everything found in it is on disk in the new file it becomes
 anju.db.damaged-N: so whatever the power cut between, the next start reads it again, and no later one.
@@ -66,6 +67,7 @@ class Salvage:
     """What was found: the first copy of each event and command, the newest of each alarm."""
 
     events: dict[str, tuple[Event, bytes]] = field(default_factory=dict)
+    others: dict[str, tuple[Event, bytes]] = field(default_factory=dict)  # of the lanes behind that of the alarms
     alarms: dict[str, Alarm] = field(default_factory=dict)
     ended: dict[str, AlarmState] = field(default_factory=dict)  # alarm -> its end, as others than its own row tell it
     commands: dict[str, bytes | None] = field(default_factory=dict)  # to be obeyed; None: has been
@@ -73,13 +75,13 @@ class Salvage:
 
     def take(self, connection: sqlite3.Connection) -> None:
         """Read what can be read."""
-        for event_id, body in _events(connection):
-            with contextlib.suppress(*_UNREADABLE):
-                event = msgspec.json.decode(body, type=Event)
-                if (event.id, event.lane) == (event_id, Lane.ALARM):
-                    self.events.setdefault(event_id, (event, body))
-                    if (end := _ENDS.get(event.type)) is not None:
-                        self.ended[str(event.data.get("alarm"))] = end
+        for event_id, event, body in _events(connection, Lane.ALARM):
+            self.events.setdefault(event_id, (event, body))
+            if (end := _ENDS.get(event.type)) is not None:
+                self.ended[str(event.data.get("alarm"))] = end
+        for lane in (Lane.EVENT, Lane.TELEMETRY):
+            for event_id, event, body in _events(connection, lane):
+                self.others.setdefault(event_id, (event, body))
         for alarm_id, body in _texts(connection, "SELECT id, CAST(body AS BLOB) FROM alarm"):
             with contextlib.suppress(*_UNREADABLE):
                 alarm = msgspec.json.decode(body, type=Alarm)
@@ -102,7 +104,7 @@ class Salvage:
                 self.take(connection)
 
     def give(self, ledger: Ledger) -> str:
-        """Put it into another file, in the transaction under way; tell how much that was."""
+        """Put it into another file, but for the others, in the transaction under way; tell how much that was."""
         ledger.append(list(self.events.values()))
         opened = 0
         for alarm_id in sorted({*self.alarms, *self.ended}):
@@ -167,8 +169,17 @@ def _rename(path: Path, to: Path) -> Path:
     return to
 
 
-def _events(connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
-    query = """SELECT seq, id, CAST(body AS BLOB) FROM outbox WHERE lane = 0 AND seq > ? ORDER BY seq LIMIT 1"""
+def _events(connection: sqlite3.Connection, lane: Lane) -> Iterator[tuple[str, Event, bytes]]:
+    for event_id, body in _bodies(connection, lane):
+        with contextlib.suppress(*_UNREADABLE):
+            event = msgspec.json.decode(body, type=Event)
+            if (event.id, event.lane) == (event_id, lane):
+                yield event_id, event, body
+
+
+def _bodies(connection: sqlite3.Connection, lane: Lane) -> Iterator[tuple[str, bytes]]:
+    query = f"""SELECT seq, id, CAST(body AS BLOB) FROM outbox WHERE lane = {lane.value} AND seq > ?
+                ORDER BY seq LIMIT 1"""  # noqa: S608 - a number of ours
     after, misses = 0, 0
     for _ in range(_ROWS):
         row, failed = _one(connection, query, after)

@@ -15,6 +15,7 @@ from gateway.model.alarm import Alarm, AlarmState
 from gateway.model.command import CommandResult, Outcome
 from gateway.model.event import Event, EventType, Lane
 from gateway.store import Limits, Store
+from gateway.store.ledger import Ledger
 from gateway.store.salvage import Salvage, set_aside
 from tests.unit.store.kit import AT, alarm, command, event
 
@@ -250,4 +251,45 @@ async def test_a_command_that_was_promised_to_be_obeyed_is_taken_over_and_one_th
     store = await Store.open(tmp_path)
     assert [found.id for found in await store.open_commands()] == ["promised"]
     assert "and 1 commands were read" in store.faults()[-1].reason
+    await store.close()
+
+
+async def test_of_the_other_lanes_is_taken_over_what_can_be_read_and_told_how_much(tmp_path: Path) -> None:
+    store = await Store.open(tmp_path, Limits(telemetry_delay_s=0))
+    await store.append([event("sos", Lane.ALARM), *(event(f"door-{n:03}") for n in range(200)),
+                        *(event(f"pulse-{n}", Lane.TELEMETRY) for n in range(5))])
+    await store.close()
+    path = tmp_path / "anju.db"
+    content = bytearray(path.read_bytes())
+    page = content.index(b'"door-100"') // PAGE_BYTES
+    content[page * PAGE_BYTES:(page + 1) * PAGE_BYTES] = b"\xa5" * PAGE_BYTES
+    path.write_bytes(content)
+    store = await Store.open(tmp_path)
+    rows = [row.event.id for row in await store.next_rows(ALL, 500)]
+    assert (rows[0], rows[1], rows[-1]) == ("sos", "door-000", "pulse-4")
+    assert rows == sorted(rows, key=lambda id_: ("sdp".index(id_[0]), id_))
+    assert "door-199" in rows
+    assert 180 < len(rows) < 206
+    assert store.faults()[-1].reason.endswith(f"were read and taken over, and {len(rows) - 1} other events")
+    await store.close()
+
+
+async def test_an_alarm_is_taken_over_though_there_is_no_room_for_the_other_lanes(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await Store.open(tmp_path)
+    await store.append([event("sos", Lane.ALARM), event("door")])
+    await store.close()
+    damage(tmp_path)
+    append = Ledger.append
+
+    def refuse(ledger: Ledger, events: Sequence[tuple[Event, bytes]]) -> None:
+        append(ledger, events)
+        if any(found.lane is not Lane.ALARM for found, _ in events):
+            raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Ledger, "append", refuse)
+    store = await Store.open(tmp_path)
+    assert [row.event.id for row in await store.next_rows(ALL, 10)] == ["sos"]
+    assert ", 1 other events were not (database or disk is full)" in store.faults()[-1].reason
+    assert "anju.db.damaged-1" in names(tmp_path)
     await store.close()
