@@ -86,9 +86,11 @@ async def _streamed(lab: Lab, count: int, frame_samples: int) -> tuple[float, in
                     percent = 100 * (time.process_time() - cost_s) / (time.monotonic() - begun_s)
                     assert wrists.stdin is not None
                     assert wrists.stdout is not None
-                    wrists.stdin.close()
+                    wrists.stdin.write(b"stop\n")
                     sent = json.loads(await wrists.stdout.readline())["sent"]
                     await asyncio.sleep(1.0)
+                    if lost_links := bus.health()["lost_links"]:  # what is not sent for want of a link is not counted
+                        raise RuntimeError(f"{lost_links} links were lost: measure on a machine that is less busy")
                 finally:
                     for task in tasks:
                         task.cancel()
@@ -105,5 +107,6 @@ async def _wrists(count: int, frame_samples: int) -> AsyncIterator[tuple[asyncio
         assert process.stdout is not None
         yield process, json.loads(await asyncio.wait_for(process.stdout.readline(), 60))["bus"]
     finally:
-        process.terminate()
+        assert process.stdin is not None
+        process.stdin.close()
         await process.wait()
