@@ -30,6 +30,7 @@ AGENT, MANAGER, DEVICE = "org.bluez.Agent1", "org.bluez.AgentManager1", "org.blu
 MAX_WINDOW_S = 600.0
 STEP_S = 1.0  # the technician hears so often that the window is open; one who has hung up closes it
 AGAIN_S = 0.5
+CONNECT_S = 20.0  # as long as the kernel tries; others wait for their turn to connect meanwhile
 LET_GO_S = 5.0  # bluetoothd 5.66 takes 2 s to disconnect
 
 
@@ -222,10 +223,13 @@ class Pairing:
         self._steps.put_nowait({"state": "pairing"})
         call = asyncio.ensure_future(service.call(path, DEVICE, "Pair", limit_s=MAX_WINDOW_S))
         try:
-            async with self._turn:  # others may connect as soon as this one has, while the technician types
+            # Others may connect as soon as this one has, while the technician types.
+            async with self._turn, asyncio.timeout(CONNECT_S):
                 while not call.done() and not (await service.device(address))[1].get("Connected"):
                     await asyncio.wait([call], timeout=AGAIN_S)
             await call
+        except TimeoutError:
+            raise LinkError(*_FAILURES["ConnectionAttemptFailed"]) from None
         finally:
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)

@@ -307,6 +307,25 @@ async def test_a_session_lets_go_for_the_pairing_and_comes_back_after_it() -> No
         assert coming == [BATTERY_PERCENT]
 
 
+async def test_a_device_that_is_paired_and_does_not_connect_keeps_no_other_from_connecting(monkeypatch) -> None:
+    monkeypatch.setattr("drivers.bus.ble.pairing.CONNECT_S", 1.0)
+    async with world() as w, bonded(w.band.air, NOTHING, OTHER) as pendant:
+        w.bluez.faults.expect("Device1.Pair", ["HANG"])
+        pairing = asyncio.ensure_future(pair(w, seconds=60.0))
+        await until(lambda: w.bluez.faults.met)
+
+        async def wear() -> None:
+            async with w.bus.open("pendant", Addressed(address=OTHER)):
+                await asyncio.Event().wait()
+
+        session = asyncio.ensure_future(wear())
+        await until(lambda: pendant.connected)
+        with pytest.raises(LinkError, match="does not connect"):
+            await pairing
+        session.cancel()
+        await asyncio.gather(session, return_exceptions=True)
+
+
 async def test_a_device_that_is_not_there_is_told_when_the_time_is_up() -> None:
     async with world() as w:
         with pytest.raises(LinkError, match=r"time is up.*pairing mode"):
