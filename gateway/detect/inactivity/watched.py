@@ -10,8 +10,8 @@ Rules
     times a day and more, and has been still for STILL_DAYS on which the home was lively.
  3. One that has been gone for DROPPED_DAYS is no longer reckoned with: the rest is learned anew without it.
  4. A burst, BURST motions of two sensors and more in BURST_S, is a person's too where bursts are rare in the empty
-    flat: from one use of the door to the next, without a sign of a hand between and without a burst soon after the
-    first. ALONE_H of it must have been seen, and no more than one burst in RARE_H of it.
+    flat: from one use of the door to the next, without a sign of a hand between and with hardly a motion soon after
+    the first. ALONE_H of it must have been seen, and no more than one burst in RARE_H of it.
 Days are counted only if the home was lively on them: an empty flat says nothing of its sensors.
 """
 
@@ -32,8 +32,8 @@ KEEP = 0.9
 RARE_A_DAY = 0.4
 SHARE_TOLD = 0.05
 BURST, BURST_S = 4, 600.0
-SOON_S, OUTING_S = 900.0, 1800.0
-"""Who comes home moves so soon after the door; shorter spans between two uses of it say nothing."""
+MOVES, SOON_S, OUTING_S = 3, 900.0, 1800.0
+"""Who comes home is seen so often so soon after the door; shorter spans between two uses of it say nothing."""
 ALONE_H, RARE_H = 8.0, 12.0
 
 
@@ -110,11 +110,10 @@ def _emptied(watched: Watched, sign: Sign, motions: tuple[tuple[float, str], ...
         return empty
     if sign.kind is not SignKind.MOTION:
         return Empty(empty.hours, empty.bursts)
-    if not is_burst(motions):
-        return empty
     if sign.at_s - empty.since_s < SOON_S:
-        return Empty(empty.hours, empty.bursts)
-    return empty if is_burst(watched.motions) else replace(empty, new=empty.new + 1)
+        return Empty(empty.hours, empty.bursts) if len(motions) >= MOVES else empty
+    begins = is_burst(motions) and not is_burst(watched.motions)
+    return replace(empty, new=empty.new + 1) if begins else empty
 
 
 def is_burst(motions: tuple[tuple[float, str], ...]) -> bool:

@@ -8,6 +8,7 @@ from gateway.detect.home import Coverage, Input, Outage, Sign, SignKind
 from gateway.detect.inactivity import State, notice, step
 from gateway.detect.inactivity.detector import Told
 from gateway.detect.inactivity.place import IN, OUT
+from gateway.detect.inactivity.watched import trusts_bursts
 from tests.unit.detect.inactivity.homes import DAY_S, HOUR_S, SETTINGS, day, door, lived, motion
 
 
@@ -138,6 +139,18 @@ def test_beside_a_cat_a_burst_in_two_rooms_is_a_person_once_the_empty_flat_was_s
 
 def test_beside_an_animal_that_runs_through_the_empty_flat_a_burst_is_nobody():
     assert since_s_after_a_burst(with_outings(12, pet_bursts=True), 12 * DAY_S + 12 * HOUR_S) == 0.0
+
+
+def test_an_hour_at_home_that_begins_with_a_few_motions_is_not_the_empty_flat():
+    def come_and_gone(number: int) -> list[Input]:
+        home_s = number * DAY_S + 15.2 * HOUR_S
+        moves = [motion(home_s + minute * 60.0, room) for minute, room in ((1, "hall"), (6, "living"), (11, "kitchen"))]
+        later = [motion(home_s + HOUR_S + place * 20.0, room) for place, room in enumerate(("hall", "living") * 2)]
+        gone_s = home_s + 1.5 * HOUR_S
+        return [door(home_s - 2 * HOUR_S), door(home_s), *moves, *later, door(gone_s), door(gone_s + HOUR_S),
+                fridge(gone_s + HOUR_S + 60.0)]
+
+    assert trusts_bursts(told_of(come_and_gone(number) for number in range(9))[0].watched)
 
 
 def test_beside_a_cat_the_door_lets_in_who_went_out_by_it():
