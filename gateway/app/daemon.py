@@ -86,7 +86,7 @@ class Daemon:
                                  self.chronicle.save)
         means = Means(self.pipeline, self.clock, asyncio.sleep, random.random)
         self.fleet = Fleet(config, registry, means, self._spawn if config.gateway.spawn_hosts else None,
-                           self.pipeline.fault)
+                           self.pipeline.fault, self.pipeline.calm)
 
     async def run(self, verbs: Mapping[str, Verb]) -> None:
         """Run until cancelled. READY=1 once the store, the control socket and every bus have been started."""

@@ -27,9 +27,9 @@ class Fleet:
     """The local supervisor and one HostedBus for each bus that wants a process of its own."""
 
     def __init__(self, config: Config, registry: Registry, means: Means, spawn: Spawn | None,
-                 fault: Callable[[str, str, str], None]) -> None:
+                 fault: Callable[[str, str, str], None], calm: Callable[[], bool]) -> None:
         self.config = config
-        self._fault = fault
+        self._fault, self._calm = fault, calm
         self._registry, self._means, self._spawn = registry, means, spawn
         self._hosted: dict[str, HostedBus] = {}
         self._local = Supervisor(registry.drivers, registry.buses, means, self._context)
@@ -95,4 +95,5 @@ class Fleet:
         except OSError as error:  # most buses keep nothing; one that does tells it in its own words
             log.warning("no folder for the bus %s: %s: check the disk that holds state_dir", bus, error)
         drivers = self._registry.drivers
-        return BusContext(folder, self._means.clock.mono_s, lambda: [d for d in drivers.values() if d.bus == bus])
+        return BusContext(folder, self._means.clock.mono_s, lambda: [d for d in drivers.values() if d.bus == bus],
+                          self._calm)

@@ -274,6 +274,11 @@ class Pipeline:
         """The open alarms, oldest first."""
         return list(self._alarms.values())
 
+    def calm(self) -> bool:
+        """No alarm waits for the city's word, and nothing for the disk: a reboot would cost nobody anything."""
+        waits = any(alarm.state is not AlarmState.RECEIVED for alarm in self._alarms.values())
+        return self._restored.is_set() and not waits and not self.keeper.waiting()
+
     # -- what follows ------------------------------------------------------------------------------------------------
 
     def _follow(self, outcome: Outcome) -> list[Commit]:

@@ -52,12 +52,14 @@ class PairingBus(Protocol):
 class BusContext:
     """What a bus gets from the runtime: a folder of its own that survives restarts, and the monotonic clock.
 
-    `drivers`: the installed drivers for this bus, by which it may recognise what it discovers.
+    `drivers`: the installed drivers for this bus, by which it may recognise what it discovers. `calm`: no alarm is
+    under way. A bus that would end the whole gateway for its own sake waits for that.
     """
 
     state_dir: Path
     mono_s: Callable[[], float]
     drivers: Callable[[], Sequence[AnyDriver]] = tuple
+    calm: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ BUS = BusKind(
     name="ble",
     settings=BleSettings,
     make=lambda settings, context: BleBus(settings.adapter, settings.backend, context.mono_s, context.state_dir,
-                                          context.drivers, settings.links),
+                                          context.drivers, settings.links, calm=context.calm),
 )
 
 __all__ = ["BUS", "BleBus", "BleSettings"]

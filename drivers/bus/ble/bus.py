@@ -41,7 +41,7 @@ class BleBus:
 
     def __init__(self, adapter: str, backend: str, mono_s: Callable[[], float],
                  state_dir: Path | None = None, drivers: Drivers = tuple, links: int = LINKS,
-                 system: Mapping[Rung, Action] | None = None) -> None:
+                 system: Mapping[Rung, Action] | None = None, calm: Callable[[], bool] = lambda: True) -> None:
         self._drivers = drivers
         self._adapter, self._backend_name, self._mono_s = adapter, backend, mono_s
         self._notebook = Notebook(state_dir)
@@ -62,7 +62,7 @@ class BleBus:
         self._service: bluez.BlueZ | None = None  # while BlueZ carries this bus
         self._was_up = False
         self._recovery = Recovery(systemd.actions(adapter) if system is None and backend == BLUEZ else system or {},
-                                  mono_s)
+                                  mono_s, self._notebook, calm)
         self._counts = dict.fromkeys(("connects", "failed_connects", "lost_links", "taken_over", "downs"), 0)
 
     async def run(self) -> None:

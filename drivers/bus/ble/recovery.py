@@ -1,15 +1,23 @@
-"""Recovery: the ladder's rungs carried out. Each is counted, and told once in a climb, as is one not permitted."""
+"""Recovery: the ladder's rungs carried out. Each is counted, and told once in a climb, as is one not permitted.
+
+The gateway is rebooted when no alarm is under way, and once for a fault: a reboot is noted on disk, and there is no
+other before somebody was heard. So a dead radio does not reboot the gateway every few hours for ever.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from drivers.bus.ble.ladder import Climb, Rung, Symptom, at_foot, failed, step
+from drivers.bus.ble.notebook import Notebook
 from gateway.spi import BusUnavailable
 
 log = logging.getLogger(__name__)
 
 Action = Callable[[], Awaitable[None]]
+
+REBOOTED = "(rebooted)"  # no name of a device
+IN_VAIN = "the last reboot did not help: look at the radio, then restart the gateway by hand"
 
 
 class RadioFault(BusUnavailable):
@@ -25,10 +33,15 @@ class NotPermitted(BusUnavailable):
 
 
 class Recovery:
-    """One radio's climb. `system`: the rungs that are the same wherever the bus stands, as it gives them."""
+    """One radio's climb. `system`: the rungs that are the same wherever the bus stands, as it gives them.
 
-    def __init__(self, system: Mapping[Rung, Action], mono_s: Callable[[], float]) -> None:
-        self._system, self._mono_s = system, mono_s
+    `notebook` remembers a reboot; `calm` tells whether there may be one now.
+    """
+
+    def __init__(self, system: Mapping[Rung, Action], mono_s: Callable[[], float], notebook: Notebook,
+                 calm: Callable[[], bool] = lambda: True) -> None:
+        self._system, self._mono_s, self._calm = system, mono_s, calm
+        self._notebook, self._rebooted = notebook, notebook.page(REBOOTED)
         self._climb = Climb()
         self._told: set[Rung] = set()
         self._refused: dict[Rung, str] = {}  # with the cure
@@ -42,13 +55,15 @@ class Recovery:
         actions = {**self._system, **own}
         while True:
             possible = actions.keys() - self._refused.keys()
+            if self._rebooted.recall() or not self._calm():
+                possible -= {Rung.REBOOT}
             self._climb, rung = step(self._climb, symptom, self._mono_s(), possible, links)
             if rung is None:
                 return
             self._tell(rung, symptom)
             self._counts[rung] += 1
             try:
-                await actions[rung]()
+                await (self._reboot(actions[rung]) if rung is Rung.REBOOT else actions[rung]())
             except NotPermitted as error:
                 self._counts[rung] -= 1
                 self._refused[rung] = error.cure
@@ -64,6 +79,8 @@ class Recovery:
 
     def well(self) -> None:
         """Somebody is heard: the radio works."""
+        if self._rebooted.recall():
+            self._rebooted.keep(b"")
         if self._climb.at_rest:
             return
         if self._told - {Rung.RESCAN}:
@@ -74,8 +91,18 @@ class Recovery:
 
     def health(self) -> dict[str, Any]:
         counts = {str(rung): count for rung, count in self._counts.items()}
-        return {"recovery": counts} | ({"not_permitted": {str(rung): cure for rung, cure in self._refused.items()}}
-                                       if self._refused else {})
+        refused = self._refused | ({Rung.REBOOT: IN_VAIN} if self._rebooted.recall() else {})
+        return {"recovery": counts} | ({"not_permitted": {str(rung): cure for rung, cure in refused.items()}}
+                                       if refused else {})
+
+    async def _reboot(self, action: Action) -> None:
+        self._rebooted.keep(b"1")
+        await self._notebook.save()  # first: there may be no time after it
+        try:
+            await action()
+        except BusUnavailable:
+            self._rebooted.keep(b"")
+            raise
 
     def _tell(self, rung: Rung, symptom: Symptom) -> None:
         level = logging.DEBUG if rung in self._told else logging.INFO if rung is Rung.RESCAN else logging.WARNING

@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Set
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from drivers.bus.ble.ladder import FORGOTTEN_S, LADDER, ROUND_S, Climb, Rung, Symptom, at_foot, failed, step
+from drivers.bus.ble.notebook import Notebook
 from drivers.bus.ble.recovery import NotPermitted, Recovery
 from gateway.spi import BusUnavailable
 
@@ -108,10 +110,11 @@ def test_a_rung_that_could_not_be_tried_makes_way_at_once() -> None:
 class Host:
     """A machine on which every rung is noted, and some fail."""
 
-    def __init__(self, **fail: BusUnavailable) -> None:
-        self.now_s, self.done, self._fail = DAY_S, [], fail
+    def __init__(self, notebook: Notebook | None = None, **fail: BusUnavailable) -> None:
+        self.now_s, self.done, self._fail, self.calm = DAY_S, [], fail, True
         self.own = {rung: self._action(rung) for rung in (Rung.RESCAN, Rung.POWER_CYCLE)}
-        self.recovery = Recovery({rung: self._action(rung) for rung in ALL - self.own.keys()}, lambda: self.now_s)
+        self.recovery = Recovery({rung: self._action(rung) for rung in ALL - self.own.keys()}, lambda: self.now_s,
+                                 notebook or Notebook(None), lambda: self.calm)
 
     def _action(self, rung: Rung):
         async def act() -> None:
@@ -149,7 +152,8 @@ async def test_what_is_not_permitted_is_told_once_with_its_cure_and_skipped(capl
     assert host.done.count(Rung.REBOOT) >= 1
     assert [record.getMessage() for record in caplog.records if "allow it" in record.getMessage()] == [
         "bluetooth recovery skipped rung=restart_bluetoothd reason='not allowed': allow it"]
-    assert host.recovery.health()["not_permitted"] == {"restart_bluetoothd": "allow it", "rebind": "install it"}
+    refused = host.recovery.health()["not_permitted"]
+    assert (refused["restart_bluetoothd"], refused["rebind"]) == ("allow it", "install it")
     assert host.recovery.health()["recovery"]["restart_bluetoothd"] == 0
     host.recovery.well()
     assert "not_permitted" not in host.recovery.health(), "a technician may have mended it since"
@@ -162,3 +166,44 @@ async def test_a_rung_of_the_bus_that_fails_is_another_symptom_and_one_of_the_sy
     await host.recovery.meet(Symptom.BROKEN, 0, host.own)
     await host.recovery.meet(Symptom.BROKEN, 0, host.own)
     assert host.done == [Rung.POWER_CYCLE, Rung.RESTART, Rung.REBIND]
+
+
+async def booted(folder: Path, **fail: BusUnavailable) -> tuple[Host, Notebook]:
+    """The machine after a boot: of what was, it knows what stands on disk."""
+    notebook = Notebook(folder)
+    await notebook.load()
+    return Host(notebook, **fail), notebook
+
+
+async def test_a_reboot_that_did_not_help_is_the_last_until_somebody_is_heard(tmp_path) -> None:
+    host, _notebook = await booted(tmp_path)
+    await host.suffer(Symptom.BROKEN, DAY_S)
+    assert host.done.count(Rung.REBOOT) == 1
+    host, notebook = await booted(tmp_path)
+    await host.suffer(Symptom.BROKEN, DAY_S)
+    assert Rung.REBOOT not in host.done
+    assert host.done.count(Rung.RESTART) > 1, "all else goes on"
+    assert "did not help" in host.recovery.health()["not_permitted"]["reboot"]
+    host.recovery.well()
+    await notebook.save()
+    assert "not_permitted" not in host.recovery.health()
+    host, _notebook = await booted(tmp_path)
+    await host.suffer(Symptom.BROKEN, DAY_S)
+    assert host.done.count(Rung.REBOOT) == 1
+
+
+async def test_a_reboot_that_systemd_refused_was_none(tmp_path) -> None:
+    host, _notebook = await booted(tmp_path, REBOOT=BusUnavailable("not now", "wait"))
+    await host.suffer(Symptom.BROKEN, DAY_S)
+    assert host.done.count(Rung.REBOOT) > 1
+
+
+async def test_nobody_is_rebooted_under_an_alarm() -> None:
+    host = Host()
+    host.calm = False
+    await host.suffer(Symptom.BROKEN, DAY_S)
+    assert Rung.REBOOT not in host.done
+    assert host.done.count(Rung.RESTART) > 1
+    host.calm = True
+    await host.suffer(Symptom.BROKEN, DAY_S)
+    assert Rung.REBOOT in host.done

@@ -87,6 +87,11 @@ def test_the_kind_makes_a_bus_of_its_settings(tmp_path) -> None:
     assert BUS.own_process is False
 
 
+def test_the_bus_reboots_nothing_while_the_gateway_says_that_an_alarm_is_under_way(tmp_path) -> None:
+    made = BUS.make(BleSettings(), BusContext(tmp_path, time.monotonic, calm=lambda: False))
+    assert made._recovery._calm() is False
+
+
 async def test_52_samples_a_second_arrive_and_none_is_lost() -> None:
     async with l2() as radio, streaming(radio) as (link, _task):
         await until(lambda: radio.bracelet.samples_sent >= 4 * 52)
