@@ -49,6 +49,41 @@ def test_a_rung_is_given_its_time_before_the_next() -> None:
         assert next_s - at_s >= LADDER[rung].settle_s
 
 
+@pytest.mark.parametrize(("symptom", "when_s"), [  # of every rung but the rescans
+    (Symptom.SILENT, {Rung.POWER_CYCLE: [25, 325, 680, 1035], Rung.RESTART: [40, 1845]}),
+    (Symptom.BROKEN, {Rung.POWER_CYCLE: [0, 735, 1050, 1365], Rung.RESTART: [15, 1815], Rung.REBIND: [45, 1845],
+                      Rung.REBOOT: [75]}),
+    (Symptom.GONE, {Rung.RESTART: [25, 1845], Rung.REBOOT: [55]}),
+    (Symptom.LOST, {Rung.RESTART: [25, 1875], Rung.REBIND: [55, 1905], Rung.REBOOT: [85]}),
+    (Symptom.MISSING, {Rung.RESTART: [25, 1840]}),
+])
+def test_each_rung_comes_at_its_time(symptom: Symptom, when_s: dict[Rung, list[float]]) -> None:
+    done = [(at_s - DAY_S, rung) for at_s, rung in climbed(symptom, DAY_S, 40 * 60)]
+    for rung in ALL - {Rung.RESCAN}:
+        assert [at_s for at_s, each in done if each is rung][:len(when_s.get(rung, [])) or None] == when_s.get(rung, [])
+    rescans_s = [at_s for at_s, rung in done if rung is Rung.RESCAN]
+    assert rescans_s[:2] == ([] if symptom is Symptom.BROKEN else [0, 12.5])
+
+
+def test_a_fault_that_is_proved_costs_the_links_that_stand() -> None:
+    assert order(climbed(Symptom.BROKEN, DAY_S, 60, links=3)) == [Rung.POWER_CYCLE, Rung.RESTART, Rung.REBIND]
+
+
+def test_a_rung_may_be_used_again_from_the_moment_it_has_rested() -> None:
+    climb, _rung = step(Climb(), Symptom.BROKEN, DAY_S, {Rung.POWER_CYCLE}, 0)
+    rested_s = DAY_S + LADDER[Rung.POWER_CYCLE].rest_s
+    assert step(at_foot(climb), Symptom.BROKEN, rested_s, {Rung.POWER_CYCLE}, 0)[1] is Rung.POWER_CYCLE
+
+
+@pytest.mark.parametrize(("after_s", "rung"), [(FORGOTTEN_S - 60, Rung.RESTART), (FORGOTTEN_S + 60, Rung.RESCAN)])
+def test_a_climb_goes_on_where_it_was_for_ten_minutes(after_s: float, rung: Rung) -> None:
+    climb = Climb()
+    for at_s in (0.0, 12.0):
+        climb, _rung = step(climb, Symptom.GONE, DAY_S + at_s, ALL, 0)
+    assert FORGOTTEN_S == 600
+    assert step(climb, Symptom.GONE, climb.wait_until_s + after_s, ALL, 0)[1] is rung
+
+
 def test_silence_never_costs_a_link_that_stands() -> None:
     assert set(order(climbed(Symptom.SILENT, DAY_S, 3 * 3600, links=1))) == {Rung.RESCAN}
 
@@ -105,6 +140,12 @@ def test_a_rung_that_could_not_be_tried_makes_way_at_once() -> None:
     climb, rung = step(Climb(), Symptom.BROKEN, DAY_S, ALL, 0)
     assert rung is Rung.POWER_CYCLE
     assert step(failed(climb, DAY_S), Symptom.BROKEN, DAY_S, ALL, 0)[1] is Rung.RESTART
+
+
+def test_a_first_try_that_failed_has_no_second_one() -> None:
+    climb, rung = step(Climb(), Symptom.GONE, DAY_S, ALL, 0)
+    assert rung is Rung.RESCAN
+    assert step(failed(climb, DAY_S), Symptom.GONE, DAY_S, ALL, 0)[1] is Rung.RESTART
 
 
 class Host:
@@ -166,6 +207,26 @@ async def test_a_rung_of_the_bus_that_fails_is_another_symptom_and_one_of_the_sy
     await host.recovery.meet(Symptom.BROKEN, 0, host.own)
     await host.recovery.meet(Symptom.BROKEN, 0, host.own)
     assert host.done == [Rung.POWER_CYCLE, Rung.RESTART, Rung.REBIND]
+
+
+async def test_a_rung_that_is_not_permitted_makes_way_within_the_same_look() -> None:
+    host = Host(POWER_CYCLE=NotPermitted("not allowed", "allow it"))
+    await host.recovery.meet(Symptom.BROKEN, 0, host.own)
+    assert host.done == [Rung.POWER_CYCLE, Rung.RESTART]
+
+
+async def test_after_a_sign_of_life_the_climb_begins_at_the_foot_and_is_told_anew(caplog) -> None:
+    caplog.set_level(logging.INFO)
+    host = Host()
+    for _ in range(2):
+        await host.suffer(Symptom.GONE, 15)
+        host.recovery.well()
+        await host.suffer(Symptom.GONE, 15)
+        host.recovery.well()
+    assert host.done == [Rung.RESCAN] * 8, "never a third"
+    told = [record.getMessage() for record in caplog.records]
+    assert len([line for line in told if "rung=rescan" in line]) == 4
+    assert not [line for line in told if "works again" in line], "a rescan is no fault worth an end"
 
 
 async def booted(folder: Path, **fail: BusUnavailable) -> tuple[Host, Notebook]:

@@ -155,3 +155,51 @@ async def test_a_radio_that_goes_down_tells_everybody_who_waits() -> None:
     world.slots.clear(BusUnavailable("down", "wait"))
     with pytest.raises(BusUnavailable):
         await waiting
+
+
+async def test_who_was_asked_to_go_is_asked_once_and_nobody_else_goes_for_the_same_device() -> None:
+    world = World(2)
+    await world.up("belt")
+    scale = world.slot("scale")
+    await world.slots.take(scale)
+    waiting = await world.asks(world.slot("bracelet", urgent=True))
+    world.slots.look()
+    world.slots.look()
+    assert world.asked == ["scale"]
+    world.slots.connected(scale)  # it came about just then, and goes all the same
+    assert world.asked == ["scale"], "one goes, and it is not the belt too"
+    assert world.slots.health()["slots_taken_over"] == 1
+    world.slots.give_back(scale)
+    await waiting
+
+
+async def test_who_went_and_came_back_can_be_asked_again() -> None:
+    world = World(1)
+    belt = await world.up("belt")
+    first = world.slot("bracelet", urgent=True)
+    waiting = await world.asks(first)
+    world.slots.give_back(belt)
+    await waiting
+    world.slots.give_back(first)
+    await world.slots.take(belt)
+    world.slots.connected(belt)
+    waiting = await world.asks(first)
+    assert world.asked == ["belt", "belt"]
+    waiting.cancel()
+
+
+async def test_a_controller_that_refuses_even_the_first_link_is_tried_again() -> None:
+    world = World(7)
+    bracelet = world.slot("bracelet", urgent=True)
+    await world.slots.take(bracelet)
+    world.slots.refused()
+    world.slots.give_back(bracelet)
+    assert world.slots.room == 1
+    await asyncio.wait_for(world.slots.take(bracelet), 1)
+
+
+async def test_a_radio_that_goes_down_just_as_a_slot_was_granted_disturbs_nothing() -> None:
+    world = World(1)
+    waiting = await world.asks(world.slot("scale"))
+    world.slots.clear(BusUnavailable("down", "wait"))
+    await waiting
