@@ -19,7 +19,7 @@ import msgspec
 
 from drivers.devices.gatt_fields import Fields
 from drivers.devices.gatt_values import DecodeError
-from drivers.devices.measured import Measured, quantity
+from drivers.devices.measured import PLAUSIBLE, Measured, quantity
 from drivers.devices.medfloat import Number, Special
 from drivers.devices.monitor import MonitorSettings, Session
 from gateway.model.reading import Binary, BinaryKind, QuantityKind
@@ -33,6 +33,7 @@ _CONTROL_SOLUTION = 0xA  # type of sample: a test of the meter, not of a person
 _BATTERY_LOW = 1 << 0
 _FAULTY = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10
 """Sensor malfunction, sample too small, strip error, wrong strip, strip pulled early, too hot or cold, interrupted."""
+_TOO_HIGH, _TOO_LOW = 1 << 5, 1 << 6  # for the device to process: HI and LO on its display
 MMOL_PER_L_OF_KG_PER_L = 1e6 / 180.156  # molar mass of glucose, C6H12O6, in g/mol
 
 _REPORT, _RESPONSE = 0x01, 0x06
@@ -68,13 +69,22 @@ def decode(data: bytes) -> Glucose:
 
 
 def measured(record: Glucose) -> Measured:
-    """What a record says of the resident; nothing where it is of control solution or has no concentration."""
+    """What a record says of the resident; nothing where it is of control solution or has no concentration.
+
+    What is beyond the meter's range is told as the end of the range of home meters: nothing calls for help sooner.
+    """
     values: list[Binary] = []
     if record.status & _BATTERY_LOW:
         values.append(Binary(BinaryKind.BATTERY_LOW, active=True))
-    if record.mmol_per_l is None or record.sample == _CONTROL_SOLUTION:
+    lowest, highest = PLAUSIBLE[QuantityKind.GLUCOSE]
+    number = record.mmol_per_l
+    if record.status & _TOO_HIGH or number is Special.POS_INF:
+        number = highest
+    elif record.status & _TOO_LOW or number is Special.NEG_INF:
+        number = lowest
+    if number is None or record.sample == _CONTROL_SOLUTION:
         return Measured(tuple(values))
-    glucose = quantity(QuantityKind.GLUCOSE, record.mmol_per_l, sure=not record.status & _FAULTY)
+    glucose = quantity(QuantityKind.GLUCOSE, number, sure=not record.status & _FAULTY)
     return Measured((*values, glucose), record.taken, spot=True)
 
 

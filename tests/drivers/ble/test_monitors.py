@@ -182,6 +182,23 @@ def test_a_test_with_control_solution_is_nobodys_glucose() -> None:
     assert glucose.measured(record) == Measured(())
 
 
+@pytest.mark.parametrize(("record", "mmol_per_l"), [  # "HI" and "LO" on the meter's display
+    (f"06 05 00 {TIME} fe 07 11", 33.3),  # +INF
+    (f"06 05 00 {TIME} 02 08 11", 1.1),  # -INF
+    (f"0e 05 00 {TIME} ff 07 11 20 00", 33.3),  # NaN; annunciation bit 5: higher than the device can process
+    (f"08 05 00 {TIME} 40 00", 1.1),  # no concentration; annunciation bit 6: lower
+])
+def test_a_glucose_beyond_the_meters_range_is_told_as_the_end_of_that_range(record: str, mmol_per_l: float) -> None:
+    measured = glucose.measured(glucose.decode(raw(record)))
+    assert numbers(measured) == {QuantityKind.GLUCOSE: (mmol_per_l, True)}
+    assert measured.spot
+
+
+def test_a_meter_that_doubts_what_is_beyond_its_range_marks_it() -> None:
+    strip_error_too = glucose.measured(glucose.decode(raw(f"08 05 00 {TIME} 28 00")))
+    assert numbers(strip_error_too) == {QuantityKind.GLUCOSE: (33.3, False)}
+
+
 def test_a_strip_error_marks_and_a_low_battery_is_told() -> None:
     # flags 0x0E: concentration, mol/L, annunciation 0x0009: battery low and strip error
     values = glucose.measured(glucose.decode(raw(f"0e 05 00 {TIME} 36 c0 11 09 00"))).values
