@@ -31,12 +31,16 @@ class Radio(Controller):
         self.le_features &= ~(hci.LeFeatureMask.LL_PRIVACY | hci.LeFeatureMask.LE_EXTENDED_ADVERTISING)
 
     def on_advertising_pdu(self, pdu: ll.AdvInd | ll.AdvExtInd) -> None:
-        """REPORT: hear an advertiser, and its scan response where it has one and the scan is active."""
+        """REPORT: hear an advertiser, and its scan response, be it empty, where the scan is active.
+
+        Who asks to be scanned answers (Core specification, volume 6, part B, 4.4.2.3); Linux holds what it heard until
+        then, or until it hears somebody else (net/bluetooth/hci_event.c, process_adv_report).
+        """
         if self.le_scan_enable:
             self._report(pdu.advertiser_address, _Report.EventType.ADV_IND, pdu.data)
-            response = self._scan_response(pdu.advertiser_address)
-            if response and self.le_scan_type == 1:
-                self._report(pdu.advertiser_address, _Report.EventType.SCAN_RSP, response)
+            if self.le_scan_type == 1:
+                self._report(pdu.advertiser_address, _Report.EventType.SCAN_RSP,
+                             self._scan_response(pdu.advertiser_address))
         pending = self.pending_le_connection
         if pending is not None and pending.peer_address == pdu.advertiser_address:
             self.create_le_connection(pdu.advertiser_address)

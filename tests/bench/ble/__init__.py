@@ -18,4 +18,5 @@ BENCHMARKS = (
     _benchmark("one", "streams", "one"),
     _benchmark("life", "life"),
     _benchmark("sos", "sos"),
+    _benchmark("sos-real", "sos_real"),
 )

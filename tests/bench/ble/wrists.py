@@ -1,8 +1,8 @@
 """`python -m tests.bench.ble.wrists COUNT FRAME_SAMPLES`: many bracelets behind an emulated BlueZ, on their own.
 
 Prints {"bus": address} when ready; at a line on stdin it stops the wearers and prints {"sent": {address: samples}}; at
-the end of stdin, so also when its parent dies, it ends with its D-Bus daemon. A daemon that outlives it would keep bleak,
-whose connection is one for the whole process, away from the next one.
+the end of stdin, so also when its parent dies, it ends with its D-Bus daemon. A daemon that outlived it would keep
+bleak, which has one connection for a whole process, away from the next one.
 """
 
 import asyncio
