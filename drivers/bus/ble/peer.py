@@ -18,7 +18,12 @@ from gateway.spi import LinkError, LinkLost, Notification, SpiError
 
 log = logging.getLogger(__name__)
 
-CONNECT_S = 40.0  # two attempts of bleak-retry-connector at 20 s
+CONNECT_S = 40.0
+"""Two attempts of bleak-retry-connector at 20 s each.
+
+bleak 3.1 spends the whole of one where BlueZ says le-connection-abort-by-local of a link that never stood: it waits for
+the end of that link (bluezdbus/client.py, connect()).
+"""
 CALL_S = 10.0
 CLOSE_S = 5.0
 

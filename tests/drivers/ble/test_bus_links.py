@@ -143,6 +143,17 @@ async def test_a_bluetoothd_that_hangs_in_connect_and_in_its_breaking_off_holds_
             assert await peer.read(BATTERY) == bytes([50])
 
 
+async def test_an_attempt_that_bleak_waits_for_in_vain_ends_in_its_time_and_holds_nobody_up(monkeypatch) -> None:
+    monkeypatch.setattr("drivers.bus.ble.peer.CONNECT_S", 0.5)
+    async with home(devices=2, slots=7) as world:
+        world.bluez.faults.expect("Device1.Connect", ["org.bluez.Error.Failed:le-connection-abort-by-local"])
+        with pytest.raises(NoAnswer):
+            async with asyncio.timeout(10), world.bus.open("scale", Addressed(address=address(1))):
+                pass
+        async with asyncio.timeout(10), world.bus.open("belt", Addressed(address=address(2))) as peer:
+            assert await peer.read(BATTERY) == bytes([50])
+
+
 async def test_an_urgent_device_does_not_wait_for_the_attempt_of_another_to_fail(monkeypatch) -> None:
     monkeypatch.setattr("drivers.bus.ble.peer.CLOSE_S", 0.5)
     async with home(devices=2, slots=7) as world:
