@@ -2,12 +2,13 @@
 """Peer: one end device as the bus knows it, over every life of the radio; Port: what a driver gets of it.
 
 What arrives goes into the peer's mailbox, session or not; the port only reads it. So nothing falls between two
-sessions. While no session is open the mailbox is bounded: it gives up attribute reports first, then zone states
-without an alarm, and an alarm only to newer alarms.
+sessions. While no session is open the mailbox is bounded: it gives up attribute reports first, of those the attribute
+that fills it, for a radar's fall is a report too; then zone states without an alarm; then commands. Of alarms alone it
+keeps the first, which tells since when, and the newest. What came last stays: it is how things stand.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
@@ -20,6 +21,7 @@ KEPT = 64  # messages without a session
 FRESH_S = 600.0  # what a device nobody had configured said before that is history, not news
 REPEAT_S = 5.0  # APS sends again up to 3 times, apscAckWaitDuration (1.6 s) apart (Zigbee R22, 2.2.7)
 _ALARMS = 0x0003  # Alarm1, Alarm2 (ZCL 8.2.2.2.1.3)
+_ATTRIBUTE, _CALM, _COMMAND, _ALARM = range(4)  # by what a message may mean, least first
 
 
 class Asker(Protocol):
@@ -97,7 +99,6 @@ class Peer:
 
     def hear(self, mono_s: float, endpoint: int, cluster: int, raw: bytes) -> None:
         """Take a ZCL frame the device sent. Raises MalformedFrame."""
-        self.again = False  # it came back while its enrolment was being looked at: look again
         self.heard_mono_s = mono_s
         self.nudge.set()
         messages = decode(mono_s, endpoint, cluster, raw)
@@ -142,13 +143,20 @@ class Peer:
 
 
 def _least(mail: deque[ZclMessage]) -> int:
-    """The index of the message that can best be spared: the oldest of the least important kind."""
+    """The index of the message that can best be spared: the oldest of the least important kind, but the first alarm."""
+    *old, _ = mail
+    least = min(map(_weight, old))
+    found = [index for index, message in enumerate(old) if _weight(message) == least]
+    if least == _ATTRIBUTE:
+        often = Counter((m.cluster, m.attribute) for m in old if isinstance(m, Attribute)).most_common(1)[0][0]
+        return next(index for index in found if isinstance(m := old[index], Attribute)
+                    and (m.cluster, m.attribute) == often)
+    return found[1] if least == _ALARM and len(found) > 1 else found[0]
 
-    def weight(message: ZclMessage) -> int:
-        if isinstance(message, Attribute):
-            return 0
-        if isinstance(message, ZoneStatus) and not message.bits & _ALARMS:
-            return 1
-        return 2 if isinstance(message, ZclCommand) else 3
 
-    return min(range(len(mail)), key=lambda index: (weight(mail[index]), index))
+def _weight(message: ZclMessage) -> int:
+    if isinstance(message, Attribute):
+        return _ATTRIBUTE
+    if isinstance(message, ZclCommand):
+        return _COMMAND
+    return _ALARM if message.bits & _ALARMS else _CALM
