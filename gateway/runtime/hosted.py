@@ -18,7 +18,7 @@ from gateway.model.reading import Reading
 from gateway.runtime import frames
 from gateway.runtime.backoff import Backoff
 from gateway.runtime.session import Means
-from gateway.spi import BusUnavailable, Order, SpiError
+from gateway.spi import BusUnavailable, Light, Order, SpiError
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class HostedBus:
         self._settings: Any = None
         self._devices: dict[str, Device] = {}
         self._statuses: dict[str, DeviceStatus] = {}
+        self._lights: dict[str, Light] = {}  # what each is to show, for a host that comes or comes back
         self._writer: asyncio.StreamWriter | None = None
         self._connected, self._gone = asyncio.Event(), asyncio.Event()
         self._instance, self._handled = "", 0
@@ -85,6 +86,7 @@ class HostedBus:
         """Run these devices from now on; `settings` None: the bus is no longer configured, its host idles."""
         gone = set(self._statuses) - set(devices)
         self._settings, self._devices = settings or self._settings, dict(devices)
+        self._lights = {name: light for name, light in self._lights.items() if name in devices}
         self._statuses = {name: status for name, status in self._statuses.items() if name not in gone}
         if self._writer:
             self._configure()
@@ -92,7 +94,10 @@ class HostedBus:
             self._blind("its driver host is starting", "none needed")
 
     def order(self, device: str, order: Order) -> None:
+        """Give a device an order; a Light is given to each host that comes, for a siren must sound on in the next."""
         if device in self._devices:
+            if isinstance(order, Light):
+                self._lights[device] = order
             self._send(frames.Give(device, order))
 
     def statuses(self) -> dict[str, DeviceStatus]:
@@ -249,6 +254,8 @@ class HostedBus:
     def _configure(self) -> None:
         devices = [msgspec.to_builtins(device) for device in self._devices.values()]
         self._send(frames.Configure(msgspec.to_builtins(self._settings), devices, str(self._state_dir)))
+        for name, light in self._lights.items():
+            self._send(frames.Give(name, light))
 
     def _send(self, frame: frames.Frame) -> None:
         if self._writer and not self._writer.is_closing():

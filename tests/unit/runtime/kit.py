@@ -15,7 +15,7 @@ from gateway.model.reading import Binary, BinaryKind, FallFlag, Reading
 from gateway.model.time import ClockQuality, Stamp
 from gateway.runtime.clock import Clock
 from gateway.runtime.session import Means
-from gateway.spi import BusContext, BusKind, BusUnavailable, Driver, Link, LinkLost
+from gateway.spi import BusContext, BusKind, BusUnavailable, Driver, Light, LightPattern, Link, LinkLost
 
 
 class LoopClock(Clock):
@@ -133,6 +133,11 @@ async def run(link: Link[Settings], port: TestBus) -> None:
         case "smoke":
             link.ready()
             link.emit(Binary(BinaryKind.SMOKE, active=True), now_s())
+        case "light":
+            link.ready()
+            async for order in link.orders():
+                if isinstance(order, Light):
+                    link.emit(Binary(BinaryKind.TEST, order.pattern is LightPattern.FAST), now_s())
         case _:
             link.ready()
     await asyncio.Event().wait()

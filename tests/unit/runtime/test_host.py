@@ -19,6 +19,7 @@ from gateway.runtime import frames, hosted
 from gateway.runtime.host import Host
 from gateway.runtime.hosted import HostedBus
 from gateway.runtime.registry import Registry
+from gateway.spi import Light, LightPattern
 from tests.unit.runtime import kit
 
 SMOKE = Binary(BinaryKind.SMOKE, active=True)
@@ -142,6 +143,18 @@ async def test_devices_are_blind_while_their_host_is_down(tmp_path: Path) -> Non
             await until(lambda: bus.statuses()["d"].state is DeviceState.UP)
         await until(lambda: bus.statuses()["d"].state is DeviceState.BLIND)
         assert "host is down" in bus.statuses()["d"].reason
+
+
+async def test_a_light_stands_for_each_host_that_comes_so_that_a_siren_sounds_on(tmp_path: Path) -> None:
+    sink = kit.Sink()
+    bus = daemon(tmp_path, sink, "light")
+    async with running(bus):
+        bus.order("d", Light(LightPattern.FAST))  # its host is not there yet
+        for number in (1, 2):
+            process, _ = host(tmp_path / "host.sock")
+            async with running(process):
+                await until(lambda number=number: len(sink.readings) == number)
+            assert sink.readings[-1].value == Binary(BinaryKind.TEST, active=True)
 
 
 async def test_a_second_host_is_refused(tmp_path: Path) -> None:
