@@ -26,7 +26,8 @@ hil: $(VENV)/.dev ## The Bluetooth bus over the real bluetoothd, in a guest of U
 	@test -x /usr/libexec/bluetooth/bluetoothd || sh .ci/need --package bluez
 	@test -e /usr/src/linux-source-6.12.tar.xz || sh .ci/need --package linux-source-6.12
 	hil/uml/boot $(BIN)/python -m pytest -p no:cacheprovider --color=no -rP -k bluetoothd \
-	  tests/drivers/ble/test_over_bluetoothd.py tests/drivers/ble/test_conformance.py tests/drivers/ble/test_adverts.py $(ARGS)
+	  tests/drivers/ble/test_over_bluetoothd.py tests/drivers/ble/test_conformance.py tests/drivers/ble/test_adverts.py \
+	  tests/drivers/ble/test_pairing_over_bluetoothd.py $(ARGS)
 
 nightly: $(VENV)/.dev ## The tests that take too long for every change
 	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3

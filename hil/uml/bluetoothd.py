@@ -5,6 +5,7 @@ Only inside the guest of hil/uml/boot; missing() tells. bluetoothd takes the bus
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from hil.bluez.controller import GATEWAY_ADDRESS, Radio
 
 VARIABLE = "ANJU_BENCH_GUEST"
 PROGRAM = "/usr/libexec/bluetooth/bluetoothd"
-_LOG = Path("/run/bluetoothd.log")
+_LOG, _BONDS = Path("/run/bluetoothd.log"), Path("/var/lib/bluetooth")
 
 
 def missing() -> str | None:
@@ -63,9 +64,17 @@ class Bluetoothd:
         await self.start()
 
 
+def _forget() -> None:
+    for adapter in _BONDS.iterdir():
+        shutil.rmtree(adapter)
+
+
 @asynccontextmanager
 async def bluetoothd(air: Air) -> AsyncIterator[tuple[Bluetoothd, Chip]]:
-    """Run bluetoothd over a controller in the air while the context is open."""
+    """Run bluetoothd, new, without any bond, over a controller in the air while the context is open."""
+    if why := missing():
+        raise RuntimeError(why)  # the bonds would be this machine's own
+    await asyncio.to_thread(_forget)
     async with await open_transport("vhci") as transport:
         chip = Chip("gateway", air, public_address=GATEWAY_ADDRESS, host_source=transport.source,
                     host_sink=transport.sink)
