@@ -54,6 +54,7 @@ class BleBus:
         self._listed: set[str] = set()  # addresses whose services this bluetoothd has listed: bleak's cache is good
         self._reread: set[str] = set()  # addresses whose list of services lacked something last time
         self._slots = Slots(links, mono_s)
+        self._sought: set[Slot] = set()  # of devices that are not connected
         self._connecting = asyncio.Lock()  # between who has the turn and who is being paired
         self._pairing = Pairing(mono_s, self._free, self._unbonded, self._connecting)
         self._settled = asyncio.Event()  # up or down for a known reason
@@ -112,7 +113,9 @@ class BleBus:
         peer = Peer(address, self._notebook.page(device), self._mono_s, lambda uuid: self._missing(address, uuid))
         slot = Slot(device, getattr(settings, "urgent", False), peer.lose)
         try:
+            self._sought.add(slot)
             await self._connect(peer, slot)
+            self._sought.discard(slot)
             self._peers.add(peer)
             try:
                 yield peer
@@ -123,6 +126,7 @@ class BleBus:
                 await self._reread_next_time(address, peer.lacked)
                 self._sightings.forget(address)  # last: what was heard of a device that BlueZ then forgot is void
         finally:
+            self._sought.discard(slot)
             self._slots.give_back(slot)
 
     async def discover(self, seconds: float) -> list[dict[str, Any]]:
@@ -206,7 +210,8 @@ class BleBus:
             await rescan()
 
         own = {Rung.RESCAN: rescan} | ({Rung.POWER_CYCLE: power_cycle} if self._backend.is_bluez else {})
-        await self._recovery.meet(symptom, len(self._peers), own)
+        links = self._slots.links(urgent_only=any(slot.urgent for slot in self._sought))
+        await self._recovery.meet(symptom, links, own)
 
     def _go_down(self, fault: BusUnavailable) -> None:
         self._counts["downs"] += self._fault is None

@@ -5,7 +5,8 @@ the next rung that can cure the symptom has its turn; above the last the climb b
 ends it; how long a rung rests between two uses goes on being counted.
 
 What proves a fault climbs to the top. Silence proves none: a flat where nobody is heard may be one where nobody is. It
-never unbinds a radio or reboots the gateway, and never costs a link that stands.
+never unbinds a radio or reboots the gateway, and never costs a link that stands, but where a device that raises alarms
+is awaited, the links of those that raise none.
 """
 
 from collections.abc import Mapping, Set
@@ -76,7 +77,10 @@ class Climb:
 
 
 def step(climb: Climb, symptom: Symptom, now_s: float, possible: Set[Rung], links: int) -> tuple[Climb, Rung | None]:
-    """Return what to do now about a symptom that is there: one of the `possible` rungs, or None for waiting."""
+    """Return what to do now about a symptom that is there: one of the `possible` rungs, or None for waiting.
+
+    `links`: how many stand that silence must not cost.
+    """
     if now_s < climb.wait_until_s:
         return climb, None
     if now_s > climb.wait_until_s + FORGOTTEN_S:

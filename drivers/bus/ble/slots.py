@@ -72,6 +72,10 @@ class Slots:
         self.connected(slot)
         self.look()
 
+    def links(self, *, urgent_only: bool) -> int:
+        """How many slots are held, of urgent devices or of all."""
+        return sum(slot.urgent or not urgent_only for slot in self._held)
+
     def refused(self) -> None:
         """The controller takes no link beside those that stand."""
         standing = len(self._held) - (self._connecting is not None)

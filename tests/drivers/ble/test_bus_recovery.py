@@ -15,8 +15,10 @@ from drivers.bus.ble.bluez import BlueZ
 from drivers.bus.ble.ladder import LADDER, Rung
 from drivers.bus.ble.recovery import NotPermitted
 from drivers.devices.bthome_sensor import SHELLY_BUTTON
-from gateway.spi import BusUnavailable
+from gateway.spi import Addressed, BusUnavailable
 from hil.bluez.private_bus import VARIABLE
+from hil.devices.bracelet.bonded import NOTHING, bonded
+from hil.devices.bracelet.verity import ADDRESS
 from tests.drivers.ble.kit import (
     NEEDS_DBUS,
     FakeLink,
@@ -184,6 +186,26 @@ async def test_a_stuck_discovery_that_only_buttons_wait_for_is_noticed_too(quick
         radio.bluez.faults.deaf = True
         async with radio.bus.open("button", button):
             await until(lambda: recovery(radio)["rescan"] >= 1)
+
+
+async def test_the_link_of_a_belt_does_not_keep_a_stuck_discovery_from_being_mended_for_a_bracelet(quick) -> None:
+    other = "C0:00:00:00:00:B1"
+
+    async def wear(radio: Radio) -> None:
+        async with radio.bus.open("belt", Addressed(address=other)):
+            await asyncio.Event().wait()
+
+    async with l2() as radio, bonded(radio.bracelet.air, NOTHING, other):
+        await until(lambda: radio.bus.health()["state"] == "up")
+        worn = asyncio.ensure_future(wear(radio))
+        await until(lambda: radio.bus.health()["links"] == 1)
+        radio.bluez.faults.deaf = True
+        await asyncio.sleep(0.3)  # what was on its way has come
+        radio.bus._sightings.forget(ADDRESS)
+        async with awaited(radio):
+            await until(lambda: recovery(radio)["power_cycle"] >= 1)
+        worn.cancel()
+        await asyncio.gather(worn, return_exceptions=True)
 
 
 async def test_silence_while_a_device_is_being_connected_is_no_symptom(quick) -> None:

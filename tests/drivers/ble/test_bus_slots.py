@@ -203,3 +203,10 @@ async def test_a_radio_that_goes_down_just_as_a_slot_was_granted_disturbs_nothin
     waiting = await world.asks(world.slot("scale"))
     world.slots.clear(BusUnavailable("down", "wait"))
     await waiting
+
+
+async def test_links_are_counted_of_all_and_of_those_that_raise_alarms() -> None:
+    world = World(7)
+    await world.up("bracelet", urgent=True)
+    await world.up("belt")
+    assert (world.slots.links(urgent_only=False), world.slots.links(urgent_only=True)) == (2, 1)
