@@ -200,7 +200,9 @@ async def test_a_controller_that_refuses_even_the_first_link_is_tried_again() ->
 
 async def test_a_radio_that_goes_down_just_as_a_slot_was_granted_disturbs_nothing() -> None:
     world = World(1)
+    belt = await world.up("belt")
     waiting = await world.asks(world.slot("scale"))
+    world.slots.give_back(belt)
     world.slots.clear(BusUnavailable("down", "wait"))
     await waiting
 
