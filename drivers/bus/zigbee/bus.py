@@ -169,11 +169,14 @@ class ZigbeeBus:
         peer.holder = device
 
     async def _reachable(self, device: str, peer: Peer) -> tuple[str, str, int | None]:
-        """Wait for radio and device. A problem of the radio is told once, by BusUnavailable, and then waited out."""
+        """Wait for radio and device. A problem of the radio is told once, by BusUnavailable, and then waited out.
+
+        What calls for help is heard though its enrolment is not proven: the proof may have to wait for it to wake up.
+        """
         while True:
             if self._radio is not None:
                 self._told.pop(device, None)
-                if peer.ready and (description := self._radio.describe(peer.ieee)) is not None:
+                if (peer.ready or peer.calls) and (description := self._radio.describe(peer.ieee)) is not None:
                     return description
             elif self._problem is not None and self._told.get(device) != self._problem:
                 self._told[device] = self._problem
@@ -237,8 +240,11 @@ class ZigbeeBus:
     # -- what the radio tells (radio.Hearer), called through the guard ------------------------------------------------
 
     def heard(self, ieee: str, mono_s: float, endpoint: int, cluster: int, raw: bytes) -> None:
+        peer = self._peer(ieee)
         try:
-            self._peer(ieee).hear(mono_s, endpoint, cluster, raw)
+            peer.hear(mono_s, endpoint, cluster, raw)
+            if not peer.ready:
+                self._change()
             asked = asks_enrolment(cluster, raw)
         except MalformedFrame as error:
             self._malformed += 1

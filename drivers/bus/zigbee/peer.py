@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from drivers.bus.zigbee.zcl import decode
+from drivers.bus.zigbee.zcl import IAS_ZONE, decode
 from gateway.spi import Attribute, LinkLost, ZclCommand, ZclMessage, ZoneStatus
 
 KEPT = 64  # messages without a session
@@ -107,6 +107,12 @@ class Peer:
             messages = [replace(message, news=False) if isinstance(message, ZoneStatus) else message
                         for message in messages if not isinstance(message, ZclCommand)]
         self.put(messages)
+
+    @property
+    def calls(self) -> bool:
+        """Whether an alarm or a press waits in the mailbox, which must not wait for anything."""
+        return any(message.news and message.bits & _ALARMS if isinstance(message, ZoneStatus)
+                   else isinstance(message, ZclCommand) and message.cluster != IAS_ZONE for message in self.mail)
 
     def _is_repeat(self, mono_s: float, frame: tuple[int, int, bytes]) -> bool:
         """Tell whether this is a frame sent again because its acknowledgement was lost: byte for byte the same."""

@@ -90,6 +90,28 @@ async def test_an_alarm_before_the_first_session_of_a_process_is_kept(home: Path
             await status(port, 1, told["mono_s"])
 
 
+async def test_an_alarm_waits_for_no_proof_of_enrolment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from drivers.bus.zigbee.radio import Radio
+
+    enrol = Radio.enrol
+
+    async def unproven(radio: Radio, ieee: str) -> bool:
+        await enrol(radio, ieee)
+        return False  # its answer was lost, or it has gone to sleep again
+
+    monkeypatch.setattr(Radio, "enrol", unproven)
+    monkeypatch.setattr(Radio, "enrolled", lambda radio, ieee: False)
+    async with stick(home) as one, running(home) as bus:
+        await until("up", bus)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0), opened(bus, SMOKE):
+                pass
+        told = await one("zone", ieee=SMOKE, bits=1)
+        assert told["on_air"]
+        async with asyncio.timeout(PATIENCE_S), opened(bus, SMOKE) as port:
+            await status(port, 1, told["mono_s"])
+
+
 async def test_a_device_without_a_zone_is_found_and_refused_by_the_zone_drivers(home: Path) -> None:
     async with stick(home, "--devices", "door,smoke,switch"), running(home) as bus:
         (switch,) = [found for found in await bus.discover(2.5) if found["model"] == "Switch-N"]
