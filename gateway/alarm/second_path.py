@@ -1,11 +1,12 @@
 """The second path: where the city says nothing, a text message tells the alarm. decide() follows the table. Pure.
 
-    text        due                sent           failed           delivered         no word for WORD_S, or restarted
+    text        due                sent           failed           delivered         no word for WORD_S, or lost
     none        ordered            -              -                -                 -
     ordered     -                  sent, event    failed, event    delivered, event  ordered again where still due
     failed      ordered, later     sent, event    -                delivered, event  -
     sent        -                  -              failed, event    delivered, event  -
     delivered   -                  -              -                -                 -
+    Lost: the gateway restarted, or no modem is up any more: what the modem had been given, it will say nothing of.
     One text for each alarm and configured number. "failed, event": told where the reason is another than before.
 
 Theory
@@ -104,7 +105,7 @@ def _ticked(alarm: Alarm, tick: Tick, now: Stamp, rules: Rules) -> tuple[Alarm, 
     texts = list(_texts(alarm))
     known = {text.number for text in texts}
     texts += [Text(number) for number in rules.texting.numbers if number not in known]
-    orders = [index for index, text in enumerate(texts) if _is_due(text, now)]
+    orders = [index for index, text in enumerate(texts) if _is_due(text, now, tick)]
     if not orders:
         return alarm, []
     if not tick.modem:
@@ -137,14 +138,14 @@ def _waiting(alarm: Alarm, now: Stamp) -> Alarm:
     return msgspec.structs.replace(alarm, second=SecondPath(since, _texts(alarm)))
 
 
-def _is_due(text: Text, now: Stamp) -> bool:
+def _is_due(text: Text, now: Stamp, tick: Tick) -> bool:
     """Tell whether a text is to be ordered (again), its alarm being due."""
     quiet_s: float = now.mono_s - text.at.mono_s if text.at and text.at.boot_id == now.boot_id else math.inf
     match text.state:
         case TextState.WANTED:
             return True
         case TextState.ORDERED:
-            return quiet_s >= WORD_S
+            return quiet_s >= WORD_S or not tick.modem
         case TextState.FAILED:
             return quiet_s >= min(RETRY_S * 2.0 ** min(max(text.tries - 1, 0), 16), RETRY_MAX_S)
         case _:

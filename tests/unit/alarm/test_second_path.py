@@ -185,6 +185,16 @@ def test_without_a_modem_that_is_told_once_and_the_text_goes_as_soon_as_one_is_u
     assert orders(home.wait(1)) == [ORDER]
 
 
+def test_a_modem_that_goes_amid_a_text_is_told_and_the_text_waits_no_longer_than_after_a_failure() -> None:
+    home = Home()
+    home.find(SOS)
+    assert orders(home.wait(30)) == [ORDER]
+    home.modem = False
+    assert types(home.wait(3)) == [EventType.SMS_FAILED]
+    home.modem = True
+    assert orders(home.wait(RETRY_S)) == [ORDER]
+
+
 def test_an_order_without_any_word_is_given_again() -> None:
     home = Home()
     home.find(SOS)
