@@ -9,7 +9,7 @@ from typing import Any
 
 from drivers.devices.lumi import LUMI_BATTERY
 from drivers.devices.zigbee_models import driver_of
-from drivers.devices.zigbee_rules import BATTERY, CLIMATE, IAS_ACE, Pressed, Rule
+from drivers.devices.zigbee_rules import BATTERY, CLIMATE, IAS_ACE, IAS_ZONE, Pressed, Rule
 from drivers.devices.zigbee_session import (
     ALIVE,
     BATTERY_SILENCE_S,
@@ -33,6 +33,7 @@ _NAME_OF_ZONE = {MOTION_ZONE: "a motion sensor", CONTACT_ZONE: "a contact", FIRE
 
 # Commands of IAS ACE that a button sends: emergency, fire, panic (ZCL 8.3.2.3)
 _ACE_CALLS = frozenset({0x02, 0x03, 0x04})
+STATUS = Asked(IAS_ZONE, (0x0002,))  # zone status (ZCL 8.2.2.2.1.3): a notification that is lost comes late, not never
 MOTION_CLEAR_S = 300.0  # for sensors that never tell the end of a motion
 
 
@@ -110,7 +111,7 @@ def _check(driver: str, port: ZigbeePort, zone_types: tuple[int, ...]) -> None:
 
 
 def _session(driver: str, zone_types: tuple[int, ...], *rules: Rule, clear_s: dict[BinaryKind, float] | None = None,
-             asked: Asked | None = None) -> Callable[[Link[Any], ZigbeePort], Awaitable[None]]:
+             asked: Sequence[Asked] = ()) -> Callable[[Link[Any], ZigbeePort], Awaitable[None]]:
     async def run(link: Link[Any], port: ZigbeePort) -> None:
         _check(driver, port, zone_types)
         await listen(link, port, (*rules, BATTERY, LUMI_BATTERY), clear_s=clear_s, asked=asked)
@@ -131,7 +132,7 @@ _SELF = ("tamper", "battery_low", "fault", "test", "battery")
 def _alarm(name: str, title: str, kind: BinaryKind, zone_type: int, *rules: Rule,
            mains: bool = False) -> Driver[IeeeSettings, ZigbeePort]:
     return Driver(name, title, "zigbee", IeeeSettings,
-                  _session(name, (zone_type,), Zone(kind), *rules, asked=ALIVE if mains else None),
+                  _session(name, (zone_type,), Zone(kind), *rules, asked=(ALIVE, STATUS) if mains else ()),
                   gives=(kind.value, *_SELF), silence_s=MAINS_SILENCE_S if mains else BATTERY_SILENCE_S,
                   tested=_TESTED)
 

@@ -4,10 +4,12 @@ FDS315 (OWON)    cluster 0xFD00: 0x0000 state (0 nobody, 1 somebody, 2 sitting, 
                  breaths a minute. Not medical.
 HS2FD (HEIMAN)   Occupancy's bit 0 somebody, bits 1-3 activity, bits 4-5 fall (0 none, 1 warning, 2 alarm); its own
                  cluster 0xFC8B holds settings only.
+A radar is asked for its state when a session begins, for somebody may have fallen while the stick was away; no more
+often, for a flag that is told again and again would raise its alarm again.
 Sources: public converters of Zigbee2MQTT (owon.ts, heiman.ts), compared with the makers' product pages.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from drivers.devices.zigbee_rules import BATTERY, CLIMATE, OCCUPANCY, OCCUPIED, Fall, Level, Number, Rule
@@ -33,7 +35,7 @@ HS2FD_RULES = (Fall(OCCUPANCY, OCCUPIED, 2, mask=0x03, shift=4), Level(OCCUPANCY
 
 
 def _session(driver: str, *rules: Rule, only_known: bool = False,
-             asked: Asked | None = None) -> Callable[[Link[Any], ZigbeePort], Awaitable[None]]:
+             asked: Sequence[Asked] = ()) -> Callable[[Link[Any], ZigbeePort], Awaitable[None]]:
     async def run(link: Link[Any], port: ZigbeePort) -> None:
         check_model(driver, port, only_known=only_known)
         await listen(link, port, rules, asked=asked)
@@ -50,15 +52,16 @@ MOTION: Driver[IeeeSettings, ZigbeePort] = Driver(
 
 PRESENCE: Driver[IeeeSettings, ZigbeePort] = Driver(
     "zigbee-presence", "Zigbee presence radar on mains power (Occupancy Sensing: SONOFF SNZB-06P)", "zigbee",
-    IeeeSettings, _session("zigbee-presence", Level(OCCUPANCY, OCCUPIED, BinaryKind.PRESENCE), asked=ALIVE),
+    IeeeSettings, _session("zigbee-presence", Level(OCCUPANCY, OCCUPIED, BinaryKind.PRESENCE),
+                            asked=(ALIVE, Asked(OCCUPANCY, (OCCUPIED,)))),
     gives=("presence",), silence_s=MAINS_SILENCE_S, tested=_TESTED)
 
 FDS315: Driver[IeeeSettings, ZigbeePort] = Driver(
     "fds315", "OWON FDS315 fall radar (breath not medical)", "zigbee", IeeeSettings,
-    _session("fds315", *FDS315_RULES, only_known=True, asked=ALIVE), gives=("fall", "presence", "bed", "respiration"),
-    falls=FallSource.RADAR, silence_s=MAINS_SILENCE_S, tested=_TESTED)
+    _session("fds315", *FDS315_RULES, only_known=True, asked=(ALIVE, Asked(_FDS, (_STATE,), None))),
+    gives=("fall", "presence", "bed", "respiration"), falls=FallSource.RADAR, silence_s=MAINS_SILENCE_S, tested=_TESTED)
 
 HS2FD: Driver[IeeeSettings, ZigbeePort] = Driver(
     "hs2fd", "HEIMAN HS2FD fall radar", "zigbee", IeeeSettings,
-    _session("hs2fd", *HS2FD_RULES, only_known=True, asked=ALIVE), gives=("fall", "presence", "motion"),
-    falls=FallSource.RADAR, silence_s=MAINS_SILENCE_S, tested=_TESTED)
+    _session("hs2fd", *HS2FD_RULES, only_known=True, asked=(ALIVE, Asked(OCCUPANCY, (OCCUPIED,), None))),
+    gives=("fall", "presence", "motion"), falls=FallSource.RADAR, silence_s=MAINS_SILENCE_S, tested=_TESTED)

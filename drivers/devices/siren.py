@@ -108,7 +108,7 @@ NEO_RULES: tuple[Rule, ...] = (
 
 async def _ias(link: Link[SirenSettings], port: ZigbeePort) -> None:
     check_model("ias-siren", port, only_known=False)
-    await listen(link, port, (_Itself(), BATTERY), asked=ALIVE, beside=lambda: follow(link, port, _ias_sound))
+    await listen(link, port, (_Itself(), BATTERY), asked=(ALIVE,), beside=lambda: follow(link, port, _ias_sound))
 
 
 async def _neo(link: Link[Any], port: ZigbeePort) -> None:

@@ -32,14 +32,14 @@ class IeeeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Asked(NamedTuple):
-    """What a device on mains power is asked, and how often."""
+    """What a device on mains power is asked when a session begins, and how often then; None: no more."""
 
     cluster: int
     attributes: tuple[int, ...]
-    every_s: float
+    every_s: float | None = MAINS_ASK_S
 
 
-ALIVE = Asked(0x0000, (0x0000,), MAINS_ASK_S)
+ALIVE = Asked(0x0000, (0x0000,))
 """ZCL version of Basic, which every device has (ZCL 3.2.2.2.1)."""
 
 
@@ -93,21 +93,23 @@ class Teller:
 
 
 async def ask(port: ZigbeePort, asked: Asked) -> None:
-    """Ask for ever. One answer missed is nothing: the silence deadline judges."""
+    """Ask as often as is wanted, at least until it is answered. That one is missed is nothing: silence_s judges."""
     while True:
         with suppress(LinkError):
             await port.read(asked.cluster, asked.attributes)
-        await asyncio.sleep(asked.every_s)
+            if asked.every_s is None:
+                return
+        await asyncio.sleep(asked.every_s or MAINS_ASK_S)
 
 
 async def listen(link: Link[Any], port: ZigbeePort, rules: Sequence[Rule], *,
-                 clear_s: dict[BinaryKind, float] | None = None, asked: Asked | None = None,
+                 clear_s: dict[BinaryKind, float] | None = None, asked: Sequence[Asked] = (),
                  beside: Callable[[], Awaitable[None]] | None = None) -> None:
     """Serve a device until it is lost. `asked`: only of one on mains; `beside`: what else the session does."""
     teller = Teller(link, clear_s)
     link.ready()
     others = [asyncio.ensure_future(work) for work in (
-        ask(port, asked) if asked else None, beside() if beside else None) if work]
+        *(ask(port, one) for one in asked), *([beside()] if beside else []))]
     try:
         async for message in port.messages():
             teller.tell(meaning(message, rules), message.mono_s)

@@ -94,6 +94,20 @@ def test_only_devices_on_mains_power_are_ever_asked(name: str) -> None:
     assert bool(port.asked) == (name in mains)
 
 
+@pytest.mark.parametrize(("name", "state", "every"), [
+    ("ias-gas", (0x0500, (0x0002,)), True), ("zigbee-presence", (0x0406, (0x0000,)), True),
+    ("fds315", (0xFD00, (0x0000,)), False), ("hs2fd", (0x0406, (0x0000,)), False)])
+def test_a_device_on_mains_power_is_asked_for_its_state_when_a_session_begins(
+        name: str, state: tuple[int, tuple[int, ...]], every: bool) -> None:
+    async def hour(port: FakeZigbeePort, link: RecordedLink[Any]) -> None:
+        await asyncio.sleep(1.0)
+        assert state in port.asked
+        await asyncio.sleep(3600)
+
+    _, port = played(DRIVERS[name], hour)
+    assert (port.asked.count(state) > 1) == every  # a fall that is told again would be an alarm again
+
+
 @pytest.mark.parametrize(("name", "clear_s"), [("ias-motion", 300.0), ("lumi-motion", 90.0)])
 def test_a_motion_ends_by_itself_where_the_sensor_does_not_say_so(name: str, clear_s: float) -> None:
     said = ZoneStatus(1.0, 1) if name == "ias-motion" else Attribute(1.0, 1, 0x0406, 0, 1)
