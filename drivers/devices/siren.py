@@ -74,7 +74,8 @@ async def follow(link: Link[SirenSettings], port: ZigbeePort, sound: Sound) -> N
                 wanted.put_nowait(order.pattern is LightPattern.FAST)
 
     taking = asyncio.ensure_future(take())
-    active, wait_s = False, None
+    active: bool | None = None  # an earlier session may have left it sounding: the first order is always followed
+    wait_s: float | None = None
     try:
         while True:
             with suppress(TimeoutError):
@@ -84,7 +85,7 @@ async def follow(link: Link[SirenSettings], port: ZigbeePort, sound: Sound) -> N
                         continue
                     active = new
             try:
-                await sound(port, active, link.settings.sound_s)
+                await sound(port, bool(active), link.settings.sound_s)
                 wait_s = link.settings.sound_s * 0.8 if active else None
             except LinkError:
                 wait_s = RETRY_S

@@ -226,6 +226,15 @@ def test_a_siren_that_did_not_hear_is_told_again_and_one_that_sounds_before_it_e
     played(siren.IAS, alarm, sound_s=100)
 
 
+def test_a_siren_that_an_earlier_session_left_sounding_is_told_to_stop() -> None:
+    async def over(port: FakeZigbeePort, link: RecordedLink[Any]) -> None:
+        link.order(Light(LightPattern.STEADY))
+        await asyncio.sleep(1000)
+        assert port.told == [(0x0502, 0, siren.warning(False, 100))]
+
+    played(siren.IAS, over, sound_s=100)
+
+
 @pytest.mark.parametrize("name", sorted(DRIVERS))
 async def test_a_product_of_another_driver_is_refused_with_a_cure(name: str) -> None:
     other = "ias-water" if name != "ias-water" else "ias-contact"
