@@ -10,11 +10,10 @@ Rules
     rests where it did. Else the fall is told at the end of WAIT_S.
  4. Lost samples are nothing: the window is filled linearly across them, and a candidate never touches them; a window
     that lacks more than LOST_SHARE of either side of the impact makes a fall from `high` on or none, and one that has
-    less than ALONE_S of either side is not scored. A hole longer than grid.HOLE_S, a step
-    back or another rate begins a new session. Whoever was awaited under rule 3 then, or has sent nothing for SILENT_S,
-    was not seen to recover: the fall is told. So is a candidate whose window is cut by that, from ALONE_S after the
-    impact on, if the forest gives it `high` with the newest sample taken for all that lacks: the radio is lost easiest
-    under somebody who lies on it.
+    less than LEAST_S of either side is not scored. A hole longer than grid.HOLE_S, a step back or another rate begins
+    a new session. Whoever was awaited under rule 3 then, or has sent nothing for SILENT_S, was not seen to recover: the
+    fall is told. So is a candidate whose window is cut by that, from ALONE_S after the impact on, if the forest gives
+    it `high` with the newest sample taken for all that lacks: the radio is lost easiest under somebody who lies on it.
  5. After a fall that was told nobody else is awaited, and no second one is told whose impact lies within PAUSE_S after
     that of one told at once, within WAIT_S after that of one told for want of recovery, or within PAUSE_S of samples
     after a silence.
@@ -47,10 +46,12 @@ WAIT_S = 20
 SAME_DEG = 25.0
 PAUSE_S = 10
 LOST_SHARE = 0.35
+LEAST_S = 0.5
 SILENT_S = 5.0
 FIRST_S = 1.0
 
 _ALONE = ALONE_S * RATE_HZ
+_LEAST = int(LEAST_S * RATE_HZ)
 _KEEP = features.WINDOW + features.AFTER + 3 * RATE_HZ
 _SETTLED = math.ceil(features.AFTER / RATE_HZ)  # the seconds that the window has seen already
 
@@ -188,7 +189,7 @@ def window_around(recent: Samples, impact: int) -> Window | None:
     if not lost.any():
         return Window(window)
     sides = lost[: features.BEFORE], lost[features.BEFORE :]
-    if any(np.count_nonzero(~side) < _ALONE for side in sides):
+    if any(np.count_nonzero(~side) < _LEAST for side in sides):
         return None
     there = np.flatnonzero(~lost)
     filled = [np.interp(np.arange(len(window)), there, window[there, axis]) for axis in range(3)]
