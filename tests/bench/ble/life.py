@@ -7,6 +7,7 @@ counted from the first hour on, when every cache is filled. It runs in a process
 import asyncio
 import gc
 import json
+import logging
 import os
 import random
 import subprocess
@@ -116,6 +117,7 @@ def _held() -> tuple[int, int, float]:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # that links are lost is meant
     for name, module in list(sys.modules.items()):  # Bumble colours every line of its log, even where nobody reads it
         if name.startswith("bumble.") and hasattr(module, "color"):
             module.color = lambda text, *_colours: text
