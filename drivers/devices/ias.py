@@ -4,7 +4,8 @@ A zone tells one status word: two alarm bits, whose meaning is the zone type's, 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from drivers.devices.lumi import LUMI_BATTERY
@@ -34,6 +35,7 @@ _NAME_OF_ZONE = {MOTION_ZONE: "a motion sensor", CONTACT_ZONE: "a contact", FIRE
 # Commands of IAS ACE that a button sends: emergency, fire, panic (ZCL 8.3.2.3)
 _ACE_CALLS = frozenset({0x02, 0x03, 0x04})
 STATUS = Asked(IAS_ZONE, (0x0002,))  # zone status (ZCL 8.2.2.2.1.3): a notification that is lost comes late, not never
+TEST_S = 300.0
 MOTION_CLEAR_S = 300.0  # for sensors that never tell the end of a motion
 
 
@@ -43,23 +45,43 @@ class BedSettings(IeeeSettings, frozen=True, kw_only=True):
     occupied_when_alarm: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """Zone status as levels: the sensor's own `kind` first, then what it says about itself.
+class Trial:
+    """Whether a zone is being tested (ZCL table 8-5). After TEST_S its word that it still is is not believed any more.
 
-    With the test bit set an alarm is being tested: TEST, never the alarm (ZCL table 8-5). What shows a state of the
-    home has no such mode: a door is as open as it says. Alarm2 is a second portal of a contact, and reserved for a
-    smoke alarm: whoever sets it means an alarm.
+    A bit that stays set must hide no fire.
+    """
+
+    def __init__(self) -> None:
+        self._since_mono_s: float | None = None
+
+    def hides(self, message: ZoneStatus) -> bool:
+        """Take the zone's newest status; tell whether an alarm in it is a test."""
+        if not message.bits & TEST:
+            self._since_mono_s = None
+            return False
+        if self._since_mono_s is None:
+            self._since_mono_s = message.mono_s
+        return message.mono_s - self._since_mono_s <= TEST_S
+
+
+@dataclass(slots=True)
+class Zone:
+    """Zone status as levels: the sensor's own `kind` first, then what it says about itself. One for each session.
+
+    An alarm that is being tested is TEST, never the alarm. What shows a state of the home has no such mode: a door is
+    as open as it says. Alarm2 is a second portal of a contact, and reserved for a smoke alarm: whoever sets it means an
+    alarm.
     """
 
     kind: BinaryKind
     inverted: bool = False
+    _trial: Trial = field(default_factory=Trial)
 
     def read(self, message: ZclMessage) -> Sequence[Measurement]:
         if not isinstance(message, ZoneStatus):
             return ()
         active = bool(message.bits & (ALARM_1 | ALARM_2)) is not self.inverted
-        if message.bits & TEST and self.kind in _TESTED_ALARMS:
+        if self._trial.hides(message) and self.kind in _TESTED_ALARMS:
             active = False
         return (Binary(self.kind, active), *about_itself(message.bits))
 
@@ -73,10 +95,13 @@ class ZonePress:
     Which bits does not matter: HEIMAN's are the code of the press (1 short, 2 double, 3 long), Feibit uses Alarm2.
     """
 
+    def __init__(self) -> None:
+        self._trial = Trial()
+
     def read(self, message: ZclMessage) -> Sequence[Measurement]:
         if not isinstance(message, ZoneStatus):
             return ()
-        pressed = message.news and message.bits & (ALARM_1 | ALARM_2) and not message.bits & TEST
+        pressed = not self._trial.hides(message) and message.news and message.bits & (ALARM_1 | ALARM_2)
         return (*([Press(Button.SOS)] if pressed else []), *about_itself(message.bits))
 
 
@@ -110,11 +135,12 @@ def _check(driver: str, port: ZigbeePort, zone_types: tuple[int, ...]) -> None:
     raise DeviceRejected(f"{port.manufacturer} {port.model} is {found}, not {wanted} for {driver}", WRONG_DRIVER)
 
 
-def _session(driver: str, zone_types: tuple[int, ...], *rules: Rule, clear_s: dict[BinaryKind, float] | None = None,
+def _session(driver: str, zone_types: tuple[int, ...], zone: Callable[[], Rule], *rules: Rule,
+             clear_s: dict[BinaryKind, float] | None = None,
              asked: Sequence[Asked] = ()) -> Callable[[Link[Any], ZigbeePort], Awaitable[None]]:
     async def run(link: Link[Any], port: ZigbeePort) -> None:
         _check(driver, port, zone_types)
-        await listen(link, port, (*rules, BATTERY, LUMI_BATTERY), clear_s=clear_s, asked=asked)
+        await listen(link, port, (*rules, zone(), BATTERY, LUMI_BATTERY), clear_s=clear_s, asked=asked)
 
     return run
 
@@ -132,7 +158,7 @@ _SELF = ("tamper", "battery_low", "fault", "test", "battery")
 def _alarm(name: str, title: str, kind: BinaryKind, zone_type: int, *rules: Rule,
            mains: bool = False) -> Driver[IeeeSettings, ZigbeePort]:
     return Driver(name, title, "zigbee", IeeeSettings,
-                  _session(name, (zone_type,), Zone(kind), *rules, asked=(ALIVE, STATUS) if mains else ()),
+                  _session(name, (zone_type,), partial(Zone, kind), *rules, asked=(ALIVE, STATUS) if mains else ()),
                   gives=(kind.value, *_SELF), silence_s=MAINS_SILENCE_S if mains else BATTERY_SILENCE_S,
                   tested=_TESTED)
 
@@ -145,7 +171,8 @@ WATER = _alarm("ias-water", "Zigbee water sensor (IAS Zone)", BinaryKind.WATER, 
 
 MOTION: Driver[IeeeSettings, ZigbeePort] = Driver(
     "ias-motion", "Zigbee motion sensor (IAS Zone)", "zigbee", IeeeSettings,
-    _session("ias-motion", (MOTION_ZONE,), Zone(BinaryKind.MOTION), clear_s={BinaryKind.MOTION: MOTION_CLEAR_S}),
+    _session("ias-motion", (MOTION_ZONE,), partial(Zone, BinaryKind.MOTION),
+             clear_s={BinaryKind.MOTION: MOTION_CLEAR_S}),
     gives=("motion", *_SELF), silence_s=BATTERY_SILENCE_S, tested=_TESTED)
 
 BED: Driver[BedSettings, ZigbeePort] = Driver(
@@ -154,10 +181,10 @@ BED: Driver[BedSettings, ZigbeePort] = Driver(
 
 SOS: Driver[IeeeSettings, ZigbeePort] = Driver(
     "ias-sos", "Zigbee emergency button (IAS Zone)", "zigbee", IeeeSettings,
-    _session("ias-sos", (BUTTON_ZONE,), ZonePress()), gives=("sos", *_SELF), silence_s=BATTERY_SILENCE_S,
+    _session("ias-sos", (BUTTON_ZONE,), ZonePress), gives=("sos", *_SELF), silence_s=BATTERY_SILENCE_S,
     tested=_TESTED)
 
 ACE_SOS: Driver[IeeeSettings, ZigbeePort] = Driver(
     "ace-sos", "Zigbee emergency button (IAS ACE: TS0215A)", "zigbee", IeeeSettings,
-    _session("ace-sos", (BUTTON_ZONE,), Pressed(IAS_ACE, _ACE_CALLS, Button.SOS), ZoneItself()),
+    _session("ace-sos", (BUTTON_ZONE,), ZoneItself, Pressed(IAS_ACE, _ACE_CALLS, Button.SOS)),
     gives=("sos", *_SELF), silence_s=BATTERY_SILENCE_S, tested=_TESTED)

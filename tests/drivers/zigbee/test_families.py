@@ -143,6 +143,16 @@ def test_an_alarms_test_button_is_a_test_and_no_alarm(kind: BinaryKind) -> None:
     assert Binary(BinaryKind.TEST, True) in told
 
 
+def test_a_test_that_never_ends_hides_no_fire_and_no_call() -> None:
+    smoke, button = ias.Zone(BinaryKind.SMOKE), ias.ZonePress()
+    for mono_s, told in ((0.0, False), (ias.TEST_S, False), (ias.TEST_S + 1, True)):
+        assert Binary(BinaryKind.SMOKE, told) in smoke.read(ZoneStatus(mono_s, 0x0101))
+        assert (Press(Button.SOS) in button.read(ZoneStatus(mono_s, 0x0101))) == told
+    smoke.read(ZoneStatus(ias.TEST_S + 2, 0x0000))
+    assert Binary(BinaryKind.SMOKE, False) in smoke.read(ZoneStatus(ias.TEST_S + 3, 0x0101))  # a new test
+    assert Binary(BinaryKind.SMOKE, True) in smoke.read(ZoneStatus(ias.TEST_S + 4, 0x0001))  # smoke at once after it
+
+
 def test_a_mat_wired_the_other_way_says_occupied_when_its_alarm_ends() -> None:
     async def rise(port: FakeZigbeePort, link: RecordedLink[Any]) -> None:
         port.say(ZoneStatus(1.0, 0))
