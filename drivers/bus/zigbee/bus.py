@@ -171,12 +171,14 @@ class ZigbeeBus:
     async def _reachable(self, device: str, peer: Peer) -> tuple[str, str, int | None]:
         """Wait for radio and device. A problem of the radio is told once, by BusUnavailable, and then waited out.
 
-        What calls for help is heard though its enrolment is not proven: the proof may have to wait for it to wake up.
+        What calls for help is heard though its enrolment is not proven, as soon as it is known what it is: the proof may
+        have to wait for it to wake up.
         """
         while True:
             if self._radio is not None:
                 self._told.pop(device, None)
-                if (peer.ready or peer.calls) and (description := self._radio.describe(peer.ieee)) is not None:
+                description = self._radio.describe(peer.ieee)
+                if description is not None and (peer.ready or (peer.calls and driver_of(*description) is not None)):
                     return description
             elif self._problem is not None and self._told.get(device) != self._problem:
                 self._told[device] = self._problem

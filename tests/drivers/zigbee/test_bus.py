@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -110,6 +112,19 @@ async def test_an_alarm_waits_for_no_proof_of_enrolment(home: Path, monkeypatch:
         assert told["on_air"]
         async with asyncio.timeout(PATIENCE_S), opened(bus, SMOKE) as port:
             await status(port, 1, told["mono_s"])
+
+
+async def test_a_call_of_a_product_nobody_knows_waits_until_its_zone_type_is_read(tmp_path: Path) -> None:
+    known: list[Any] = ["Nobody", "Alarm-1", None]
+    bus = make(tmp_path)
+    bus._radio = SimpleNamespace(describe=lambda ieee: tuple(known))  # type: ignore[assignment]
+    peer = bus._peer(SMOKE)
+    peer.hear(1.0, 1, 0x0500, bytes.fromhex("0903 00 0100 0000 0000"))
+    with pytest.raises(TimeoutError):  # a driver would refuse what it cannot tell, and be held for a minute
+        async with asyncio.timeout(0.05):
+            await bus._reachable("alarm", peer)
+    known[2] = 0x28
+    assert await bus._reachable("alarm", peer) == tuple(known)
 
 
 async def test_a_device_without_a_zone_is_found_and_refused_by_the_zone_drivers(home: Path) -> None:
