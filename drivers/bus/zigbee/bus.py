@@ -34,6 +34,7 @@ LOOK_S = 0.25
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # after 1, 2, ... lives that did not get up
 ENROL_PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0)
 HANDOVER_S = 5.0  # for a renamed device: the old name lets go of it a moment after the new one wants it
+OPEN_MAX_S = 600.0  # whoever asks for more may have gone: while it is open anybody near can join
 INTERVIEW_S = 10.0  # for devices that joined at the last moment of a discovery
 
 
@@ -171,8 +172,8 @@ class ZigbeeBus:
     async def _reachable(self, device: str, peer: Peer) -> tuple[str, str, int | None]:
         """Wait for radio and device. A problem of the radio is told once, by BusUnavailable, and then waited out.
 
-        What calls for help is heard though its enrolment is not proven, as soon as it is known what it is: the proof may
-        have to wait for it to wake up.
+        What calls for help is heard as soon as it is known what it is, though its enrolment is not proven: the proof
+        may have to wait for it to wake up.
         """
         while True:
             if self._radio is not None:
@@ -187,6 +188,7 @@ class ZigbeeBus:
 
     async def discover(self, seconds: float) -> list[dict[str, Any]]:
         """Open the network for `seconds`; return what joined, and what had joined but was never configured."""
+        seconds = min(OPEN_MAX_S, seconds)
         async with self._discovery:
             if self._radio is None and self._problem is not None:
                 raise BusUnavailable(*self._problem)

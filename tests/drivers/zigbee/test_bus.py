@@ -72,6 +72,16 @@ async def test_a_device_joins_is_enrolled_and_reports(tmp_path: Path) -> None:
         assert (await one("stats"))["unknown_commands"] == 0
 
 
+async def test_the_network_closes_by_itself_however_long_it_was_to_be_open(home: Path,
+                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.bus.zigbee.bus.OPEN_MAX_S", 0.5)
+    async with stick(home) as one, running(home) as bus:
+        await until("up", bus)
+        async with asyncio.timeout(PATIENCE_S):
+            await bus.discover(1e9)
+        assert not (await one("stats"))["open"]
+
+
 async def test_an_alarm_between_two_sessions_is_given_to_the_next(home: Path) -> None:
     async with stick(home) as one, running(home) as bus:
         async with opened(bus, SMOKE):
