@@ -72,8 +72,8 @@ async def driver(bus: BleBus, sink: Pipeline) -> AsyncIterator[None]:
 
 
 def press(number: int) -> bytes:
-    """BTHome v2: packet id, a button pressed once."""
-    return bytes([0x44, 0x00, number, 0x3A, 1])
+    """BTHome v2: packet id, which comes round after 256, and a button pressed once."""
+    return bytes([0x44, 0x00, number % 256, 0x3A, 1])
 
 
 async def presses(button: Beacon, ear: Ear, numbers: Iterable[int]) -> list[tuple[float, float]]:
