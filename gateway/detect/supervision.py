@@ -7,6 +7,7 @@ EN 50134-2 asks for supervision over hours, not seconds. A portable monitor that
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.model.device import WELL, DeviceState, DeviceStatus
 
@@ -16,11 +17,12 @@ _ABSENT = frozenset({DeviceState.SEARCHING, DeviceState.STARTING, DeviceState.LO
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """How one device stands: its kind of cover, since when, and which kind was told last."""
+    """How one device stands: its kind of cover, since when, which kind was told last; since when it has no cover."""
 
     kind: str
     since_mono_s: float
     told: str | None = None
+    bare_mono_s: float = 0.0
 
 
 State = dict[str, Watch]
@@ -37,11 +39,14 @@ def step(state: State, statuses: Iterable[DeviceStatus], now_mono_s: float) -> t
     tell: list[DeviceStatus] = []
     for status in statuses:
         kind = kind_of(status.state)
-        watch = state.get(status.device) or Watch(kind, now_mono_s)
+        watch = state.get(status.device) or Watch(kind, now_mono_s, bare_mono_s=now_mono_s)
         if watch.kind != kind:
-            watch = Watch(kind, now_mono_s, watch.told)
-        if watch.told != kind and (kind == "up" or now_mono_s - watch.since_mono_s >= GRACE_S):
-            watch = Watch(kind, watch.since_mono_s, kind)
+            bare_mono_s = now_mono_s if watch.kind == "up" else watch.bare_mono_s
+            watch = Watch(kind, now_mono_s, watch.told, bare_mono_s)
+        # A loss lasts from its beginning, whatever became of it since; only then what it has become must last too.
+        lasts_s = now_mono_s - (watch.bare_mono_s if watch.told in (None, "up") else watch.since_mono_s)
+        if watch.told != kind and (kind == "up" or lasts_s >= GRACE_S):
+            watch = replace(watch, told=kind)
             tell.append(status)
         new[status.device] = watch
     return new, tell

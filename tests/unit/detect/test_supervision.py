@@ -32,6 +32,11 @@ def test_a_loss_that_lasts_is_told_once_though_its_states_flutter() -> None:
     assert follow([(0, DeviceState.UP), *flutter, (55, DeviceState.UP)], 70) == [(0, "up"), (30, "lost"), (55, "up")]
 
 
+def test_a_host_that_dies_again_and_again_before_its_devices_are_up_is_told_and_once() -> None:
+    dying = [(20 + 4 * n, (DeviceState.BLIND, DeviceState.SEARCHING)[n % 2]) for n in range(50)]
+    assert follow([(0, DeviceState.UP), *dying], 200) == [(0, "up"), (30, "blind")]
+
+
 def test_silent_blind_and_rejected_are_kinds_of_their_own() -> None:
     course = [(0, DeviceState.UP), (10, DeviceState.SILENT), (30, DeviceState.BLIND), (50, DeviceState.REJECTED)]
     assert follow(course, 70) == [(0, "up"), (20, "silent"), (40, "blind"), (60, "rejected")]
