@@ -319,10 +319,14 @@ class ZigbeeBus:
             await self._enrol(radio, peer)
 
     async def _enrol(self, radio: "Radio", peer: Peer) -> None:
+        asleep = False
         if radio.enrolled(peer.ieee):
             # The database says so: the port opens at once. One question, in case a change fell into our own absence.
             self._set_ready(peer)
-            if await radio.probe(peer.ieee) is False:
+            peer.nudge.clear()
+            told = await radio.probe(peer.ieee)
+            asleep = told is None
+            if told is False:
                 log.warning("device is no longer enrolled ieee=%s", peer.ieee)
                 self._fresh.add(peer.ieee)
         if not radio.enrolled(peer.ieee):
@@ -336,12 +340,21 @@ class ZigbeeBus:
         self._set_ready(peer)
         if self._group is not None:
             self._arranging[peer.ieee] = self._group.create_task(
-                self._guard.contain(f"arrange {peer.ieee}", self._arrange, radio, peer))
+                self._guard.contain(f"arrange {peer.ieee}", self._arrange, radio, peer, asleep))
 
-    async def _arrange(self, radio: "Radio", peer: Peer) -> None:
+    async def _arrange(self, radio: "Radio", peer: Peer, asleep: bool) -> None:
         """Agree with a device on bindings and reports, unless that is done. But for one that has just joined, only when
-        it has just spoken: a question to one that sleeps holds up others for minutes.
+        it has just spoken: a question to one that sleeps holds up others for minutes. One that slept through the
+        question how its zone stands is asked again then.
         """
+        while asleep:
+            await peer.nudge.wait()
+            peer.nudge.clear()
+            asleep = (told := await radio.probe(peer.ieee)) is None
+            if told is False:
+                self._fresh.add(peer.ieee)
+                self._tend(peer.ieee)
+                return
         if fresh := peer.ieee in self._fresh:
             self._fresh.discard(peer.ieee)
             await asyncio.to_thread(self._arranged.discard, peer.ieee)

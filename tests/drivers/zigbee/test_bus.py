@@ -212,6 +212,21 @@ async def test_enrolment_survives_a_restart_of_both_sides(home: Path) -> None:
                     assert await alarm(one, port) < ALARM_S
 
 
+async def test_a_sensor_that_slept_through_the_start_is_asked_how_it_stands_once_it_speaks(
+        home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drivers.bus.zigbee.enrolment.PROBE_S", 2.0)
+    async with stick(home) as one:
+        await one("silent", ieee=DOOR)
+        async with running(home) as bus, opened(bus, DOOR) as port:
+            assert not (await one("zone", ieee=DOOR, bits=1))["on_air"]  # opened while nobody heard it
+            await one("silent", ieee=DOOR, on=False)
+            told = asyncio.create_task(status(port, 1))
+            while not told.done():  # the question at the start may not be given up yet
+                await one("report", ieee=DOOR, cluster=0, attribute=0, type=0x20, hex="03")
+                await asyncio.wait([told], timeout=1.0)
+            assert not told.result().news
+
+
 async def test_a_device_that_leaves_ends_its_session_and_no_other(home: Path) -> None:
     async with stick(home) as one, running(home) as bus:
         async with opened(bus, DOOR) as door, opened(bus, SMOKE, "smoke") as smoke:
