@@ -6,7 +6,8 @@ arrives meanwhile waits in the port.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -56,12 +57,19 @@ class Session:
 
     def take(self, arrival: Notification) -> None:
         """Emit what a notification says. Raises LinkError where nothing but damage has come for long."""
-        try:
+        with self.counted():
             if arrival.uuid == BATTERY_LEVEL:
                 percent = decode_battery_percent(arrival.data)
-                self.emit(Measured((quantity(QuantityKind.BATTERY, percent),)), arrival.mono_s)
+                self._emit(Measured((quantity(QuantityKind.BATTERY, percent),)), arrival.mono_s)
             elif measure := self._measures.get(arrival.uuid):
-                self.emit(measure(arrival.data), arrival.mono_s)
+                self._emit(measure(arrival.data), arrival.mono_s)
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Take one frame; its DecodeError is logged. Raises LinkError where nothing but damage has come for long."""
+        try:
+            yield
+            self._bad_in_a_row = 0
         except DecodeError as error:
             self._bad_in_a_row += 1
             log.warning("bad frame device=%s reason=%r", self._link.device, str(error))
@@ -69,9 +77,8 @@ class Session:
                 raise LinkError(f"{BAD_IN_A_ROW} damaged frames in a row ({error})",
                                 "switch the device off and on; if it stays, it is another model") from error
 
-    def emit(self, measured: Measured, mono_s: float) -> None:
+    def _emit(self, measured: Measured, mono_s: float) -> None:
         """Hand over the resident's measurement; another user's is a sign of life and nothing else."""
-        self._bad_in_a_row = 0
         wanted = self._link.settings.user
         if wanted is not None and measured.user is not None and measured.user != wanted:
             self._link.alive()

@@ -57,7 +57,8 @@ def blueup_flags(data: bytes) -> object:
 DECODERS: list[Callable[[bytes], object]] = [
     medfloat.decode_sfloat, medfloat.decode_float, heart_rate.measure, oximeter.measure_spot_check,
     oximeter.measure_continuous, blood_pressure.measure, thermometer.measure, scale.measure, glucose_record,
-    glucose.decode_answer, infinitime.measure_steps, infinitime.measure_heart_rate, gatt_clock.decode_time,
+    glucose.decode_answer, infinitime.measure_steps, infinitime.measure_heart_rate, infinitime.decode_motion,
+    gatt_clock.decode_time,
     gatt_values.decode_battery_percent, decode_text, bthome.decode, bthome.decode_objects, sealed, blueup_flags,
     acceleration, pmd.decode_ppi, pmd.decode_response, pmd.decode_settings]
 

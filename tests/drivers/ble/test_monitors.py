@@ -231,6 +231,17 @@ def test_the_watch_counts_steps_and_marks_a_heart_rate_of_nought() -> None:
     assert numbers(infinitime.measure_heart_rate(raw("00 00"))) == {QuantityKind.HEART_RATE: (0, False)}
 
 
+def test_the_watchs_motion_is_three_axes_little_endian_of_1024_counts_a_g() -> None:
+    assert infinitime.decode_motion(raw("00 04 00 fc 00 02")) == (1000, -1000, 500)
+    assert infinitime.decode_motion(raw("ff 07 00 f8 01 00")) == (1999, -2000, 1)
+
+
+@pytest.mark.parametrize("data", ["", "00 04 00 fc 00", "00 04 00 fc 00 02 00"])
+def test_motion_of_another_length_is_no_motion(data: str) -> None:
+    with pytest.raises(DecodeError):
+        infinitime.decode_motion(raw(data))
+
+
 def test_the_time_is_written_as_the_device_reads_it() -> None:
     half_past = TAKEN.replace(microsecond=500_000)  # 0.5 s = 128/256; 17 May 2024 was a Friday: 5
     assert encode_time(CURRENT_TIME, half_past) == raw(f"{TIME} 05 80 01")

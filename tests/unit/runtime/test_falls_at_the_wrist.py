@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from drivers.devices import infinitime
 from gateway.app.configured import types
 from gateway.app.settings import fall_watchers
 from gateway.config import Detect, salvage
@@ -62,6 +63,16 @@ def test_what_is_not_worn_at_the_wrist_is_not_judged_by_a_model_of_wrists() -> N
     blocks = fallen()
     assert told(detectors, "chest", [replace(block, at_wrist=False) for block in blocks]) == []
     assert len(told(detectors, "wrist", blocks)) == 1
+
+
+def test_a_watch_of_10_hz_watches_over_no_falls_whatever_it_measures() -> None:
+    detectors = Detectors(Detect(), saying(lambda features: 1.0), fail)  # calls every impact a fall
+    found = {rate_hz: told(detectors, f"at {rate_hz} Hz", list(Wrist(rate_hz).fall().rest(9, LYING).blocks(10)))
+             for rate_hz in (50.0, infinitime.RATE_HZ)}
+    assert (len(found[50.0]), found[infinitime.RATE_HZ]) == (1, [])
+    config, problems = salvage(CONFIG.replace('"polar"', '"infinitime"'), Path("anju.toml"), *types(Registry()))
+    assert config is not None, problems
+    assert fall_watchers(config, Registry(), wrists=True) == {}, "nobody counts on it"
 
 
 def test_without_a_model_wrists_are_not_watched_and_everything_else_is() -> None:
