@@ -18,7 +18,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -49,12 +49,14 @@ class Commit:
     """What belongs into one transaction, and who waits for it.
 
     `evidence`: awaited, along with the alarm's commit; kept or missing, along with the event that tells it.
+    `detectors`: the state of those that judged, by name; not tried again, for the next one is newer.
     """
 
     events: tuple[Event, ...]
     alarm: Alarm | None = None
     taken: Callable[[], None] | None = None
     evidence: Evidence | None = None
+    detectors: Mapping[str, bytes] = field(default_factory=dict)
 
     def is_alarm(self) -> bool:
         return self.alarm is not None or any(event.lane is Lane.ALARM for event in self.events)
@@ -133,7 +135,8 @@ class Keeper:
         begun, self._begun = self._begun, []
         for commit in begun:
             try:
-                await self._store.append(commit.events, commit.alarm, evidence=commit.evidence)
+                await self._store.append(commit.events, commit.alarm, evidence=commit.evidence,
+                                         detectors=commit.detectors)
             except StoreError as error:
                 log.error("not saved before the stop about=%s reason=%r cure=%r", commit.about(),  # noqa: TRY400
                           error.reason, error.cure)
@@ -206,7 +209,8 @@ class Keeper:
                 await self._save(replace(commit, events=bare))
 
     async def _append(self, commit: Commit) -> None:
-        saving = asyncio.ensure_future(self._store.append(commit.events, commit.alarm, evidence=commit.evidence))
+        saving = asyncio.ensure_future(self._store.append(commit.events, commit.alarm, evidence=commit.evidence,
+                                                          detectors=commit.detectors))
         self._flying += 1
         try:
             if not commit.is_late():

@@ -191,6 +191,9 @@ class Pipeline:
             return False
         self.heard_mono_s[reading.device] = reading.at.mono_s
         commits = self._follow(self.detectors.reading(reading))
+        if isinstance(reading.value, SpotCheck) and commits and self._learned.is_set():
+            # A crash must not make a second high pressure the first one again: what was judged, and when, goes along.
+            commits[-1] = replace(commits[-1], detectors=self.detectors.saved())
         if isinstance(reading.value, Press) and reading.value.button is Button.CANCEL:
             commits += self._decide(pressed := life.CancelPressed(reading.device))
             if not self._restored.is_set():

@@ -126,25 +126,28 @@ class Store:
         self._listeners.append(listener)
 
     async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, result_of: str | None = None,
-                     evidence: Evidence | None = None) -> None:
+                     evidence: Evidence | None = None, detectors: Mapping[str, bytes] | None = None) -> None:
         """Commit events, the alarm they belong to and the end of command `result_of`, all in one transaction.
 
         The last event is then that command's result. Telemetry by itself waits up to `telemetry_delay_s` for a commit
         that others need. `evidence` is put on the shelf in it; where there is no room its event is told as missing.
+        `detectors`: state by name as of save_detector(), in it too.
         """
         rows = [(event, _encode(event)) for event in events]
         snapshot = None if alarm is None else (alarm.id, alarm.state.value, _encode(alarm))
         # No closure: its cells are the garbage collector's work, which is a fifth of all where a hundred wait at once.
-        work = partial(self._put, rows, snapshot, result_of, evidence)
+        work = partial(self._put, rows, snapshot, result_of, evidence, detectors)
         hurry = alarm is not None or result_of is not None or any(e.lane is not Lane.TELEMETRY for e in events)
         within_s = 0.0 if hurry else self._limits.telemetry_delay_s
         await self._thread.submit(work, writes=True, wakes=bool(rows), within_s=within_s)
 
     def _put(self, rows: Sequence[tuple[Event, bytes]], snapshot: tuple[str, str, bytes] | None, result_of: str | None,
-             evidence: Evidence | None, ledger: Ledger) -> None:
+             evidence: Evidence | None, detectors: Mapping[str, bytes] | None, ledger: Ledger) -> None:
         ledger.append(rows if evidence is None else self.evidence.write(ledger, evidence, rows))
         if snapshot is not None:
             ledger.save_alarm(*snapshot)
+        for name, state in (detectors or {}).items():
+            ledger.save_detector(name, state)
         if result_of is not None:
             event, body = rows[-1] if rows else (None, None)
             ledger.finish_command(result_of, body, _synced_s(event))

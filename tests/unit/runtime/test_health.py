@@ -8,6 +8,7 @@ from gateway.detect.vitals.limits import DEFAULTS, Person
 from gateway.model.alarm import AlarmState
 from gateway.model.event import Event, EventType, Lane
 from gateway.model.reading import Quantity, QuantityKind, SpotCheck
+from gateway.runtime.detectors import HEALTH, ROUTINE
 from tests.unit.runtime.pipe import Bench, bench, taken
 
 GRANDMOTHER = Person("grandmother", DEFAULTS, "finger", speak=True)
@@ -87,3 +88,29 @@ async def test_after_a_restart_what_was_told_is_not_told_again_and_the_battery_i
         assert [event.data["percent"] for event in await of(b, EventType.BATTERY_LOW)] == [12.0]
         known = b.pipeline.detectors.health.batteries(b.pipeline.clock.stamp())["meter"]
         assert known == {"percent": 11.0, "charging": False, "forecast": None}
+
+
+def pressure(systolic: float) -> SpotCheck:
+    return SpotCheck((Quantity(QuantityKind.SYSTOLIC, systolic), Quantity(QuantityKind.DIASTOLIC, 95.0)))
+
+
+async def test_a_second_high_pressure_is_an_alarm_though_the_power_went_right_after_the_first(tmp_path: Path) -> None:
+    async with bench(tmp_path, people=PEOPLE) as b:  # left as a crash leaves it: nobody saves
+        await b.pipeline.restore()
+        await taken(b, pressure(225.0), "meter")
+        assert b.pipeline.alarms() == []
+    async with bench(tmp_path, people=PEOPLE) as b:
+        await b.pipeline.restore()
+        await taken(b, pressure(226.0), "meter")
+        (alarm,) = b.pipeline.alarms()
+        assert alarm.finding.words == "systolic pressure 226 mmHg is above 219 mmHg"
+
+
+async def test_what_was_judged_goes_in_the_measurements_own_commit(tmp_path: Path) -> None:
+    async with bench(tmp_path, people=PEOPLE) as b:
+        await b.pipeline.restore()
+        await taken(b, pressure(120.0), "meter")
+        before = b.store.writes().fsyncs
+        await taken(b, pressure(121.0), "meter")
+        assert b.store.writes().fsyncs == before + 1
+        assert {name: await b.store.detector(name) for name in (HEALTH, ROUTINE)} == b.pipeline.detectors.saved()

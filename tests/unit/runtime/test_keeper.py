@@ -1,7 +1,7 @@
 """The keeper over days without a disk: nothing piles up without end, no alarm goes, and what went is told once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -36,9 +36,9 @@ class Disk:
     def __post_init__(self) -> None:
         self.answers.set()
 
-    async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, evidence: Evidence | None = None
-                     ) -> None:
-        del evidence
+    async def append(self, events: Sequence[Event], alarm: Alarm | None = None, *, evidence: Evidence | None = None,
+                     detectors: Mapping[str, bytes] | None = None) -> None:
+        del evidence, detectors
         bodies = [msgspec.json.encode(event) for event in events]  # as the store does: before anything else
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
