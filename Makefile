@@ -19,7 +19,7 @@ demo: $(VENV)/.demo ## An emulated home, the gateway and a city, live; ARGS="--s
 
 test: check ## Lint, types, contracts and all tests
 	@sh .ci/need mosquitto=mosquitto dbus-daemon=dbus-daemon faketime=faketime fusermount3=fuse3
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)  # three: much of it waits for programs
 
 hil: $(VENV)/.dev ## The Bluetooth bus over the real bluetoothd, in a guest of User Mode Linux; builds its kernel once
 	@sh .ci/need gcc=gcc make=make flex=flex bison=bison bc=bc xz=xz-utils busybox=busybox-static dbus-daemon=dbus-daemon
