@@ -2,7 +2,8 @@
 
 Glucose Service 1.0.1, 3.1 (measurement 2A18) and 3.4 (Record Access Control Point 2A52); fields in the GATT
 Specification Supplement, Glucose Measurement. A meter notifies records only when asked. Its records are numbered and
-no number comes back (3.1.1.2), so the highest one that was emitted is kept, and only those above it are asked for. The
+no number comes back (3.1.1.2), so the highest one that was emitted is kept, and only those above it are asked for. That
+note is on disk some seconds later; what a crash lets come again by then the gateway knows by its `record`. The
 context of a measurement (2A34: meals, exercise, medication) is left alone.
 
     answer to "records from N on"    then
@@ -72,6 +73,7 @@ def measured(record: Glucose) -> Measured:
     """What a record says of the resident; nothing where it is of control solution or has no concentration.
 
     What is beyond the meter's range is told as the end of the range of home meters: nothing calls for help sooner.
+    A record without a date has no name that is its own: a meter that was reset gives its number again.
     """
     values: list[Binary] = []
     if record.status & _BATTERY_LOW:
@@ -85,7 +87,8 @@ def measured(record: Glucose) -> Measured:
     if number is None or record.sample == _CONTROL_SOLUTION:
         return Measured(tuple(values))
     glucose = quantity(QuantityKind.GLUCOSE, number, sure=not record.status & _FAULTY)
-    return Measured((*values, glucose), record.taken, spot=True)
+    name = "" if record.taken is None else f"{record.number} {record.taken.isoformat()}"
+    return Measured((*values, glucose), record.taken, spot=True, record=name)
 
 
 def report_from(number: int) -> bytes:

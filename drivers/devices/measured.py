@@ -32,13 +32,14 @@ PLAUSIBLE: dict[QuantityKind, tuple[float, float]] = {
 class Measured(msgspec.Struct, frozen=True):
     """What one message of a monitor says. `taken`: by the device's clock; `user`: whose it is, on a shared device.
 
-    `spot`: somebody measured on purpose and once; otherwise it is one of a stream of values.
+    `spot`: somebody measured on purpose and once; otherwise it is one of a stream of values. `record`: SpotCheck's.
     """
 
     values: tuple[Quantity | Binary, ...]
     taken: datetime | None = None
     user: int | None = None
     spot: bool = False
+    record: str = ""
 
 
 def quantity(kind: QuantityKind, number: Number, *, sure: bool = True) -> Quantity:

@@ -85,7 +85,7 @@ class Session:
             return
         dated = tuple(self._dated(value, measured.taken, mono_s) for value in measured.values
                       if isinstance(value, Quantity))
-        for checked in (SpotCheck(dated),) if measured.spot and dated else dated:
+        for checked in (SpotCheck(dated, measured.record),) if measured.spot and dated else dated:
             self._link.emit(checked, mono_s)
         for value in measured.values:
             if not isinstance(value, Quantity) and self._levels.get(value.kind) != value.active:

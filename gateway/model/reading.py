@@ -131,9 +131,13 @@ class Quantity(msgspec.Struct, frozen=True, tag="quantity"):
 
 
 class SpotCheck(msgspec.Struct, frozen=True, tag="spot_check"):
-    """What somebody measured on purpose, once, with a portable monitor: all values of that one measurement."""
+    """What somebody measured on purpose, once, with a portable monitor: all values of that one measurement.
+
+    `record`: what names it for ever among its device's, where the device stores and may tell it again; empty: nothing.
+    """
 
     values: tuple[Quantity, ...]
+    record: str = ""
 
 
 class Binary(msgspec.Struct, frozen=True, tag="binary"):
@@ -207,7 +211,7 @@ def sound(reading: Reading, now: Stamp) -> Reading:
     if isinstance(value, Quantity):
         value = _sound(value)
     elif isinstance(value, SpotCheck):
-        value = SpotCheck(tuple(map(_sound, value.values)))
+        value = replace(value, values=tuple(map(_sound, value.values)))
     return reading if at is reading.at and value is reading.value else Reading(reading.device, at, value)
 
 

@@ -67,8 +67,10 @@ class Detectors:
             self._fault("health" if name == HEALTH else "routine", error)
 
     def reading(self, reading: Reading) -> Outcome:
-        """Show one reading to every detector."""
+        """Show one reading to every detector; a stored record that comes again to none."""
         outcome = Outcome()
+        if self.health.knows(reading):
+            return outcome
         for name, look in (("evidence", self._look_evidence), ("triggers", self._look_triggers),
                            ("falls", self._look_falls), ("vital signs", self.health.rules),
                            ("spot checks", self.health.spot), ("changes", self._look_changes),

@@ -18,6 +18,9 @@ from gateway.model.reading import Accel, Quantity, Reading, SpotCheck
 from gateway.model.time import Stamp
 from gateway.runtime.outcome import Draft, Outcome
 
+RECORDS = 512
+"""Stored records of a device that are known again: a crash lets come again what came in its last seconds."""
+
 SPEAK_S = 60.0
 """What was measured longer ago is not said aloud: whoever measured is no longer there."""
 
@@ -27,6 +30,7 @@ class Saved(msgspec.Struct, frozen=True):
 
     vitals: rules.State
     batteries: battery.State
+    records: dict[str, tuple[str, ...]] = {}
 
 
 class Health:
@@ -37,12 +41,21 @@ class Health:
         self._seconds, self._people = seconds, people
         self._vitals = rules.State()
         self._batteries: battery.State = {}
+        self._records: dict[str, tuple[str, ...]] = {}  # of each device, the newest last
+
+    def knows(self, reading: Reading) -> bool:
+        """Tell whether it is a stored record that was told before."""
+        value = reading.value
+        return isinstance(value, SpotCheck) and bool(value.record) and (
+            value.record in self._records.get(reading.device, ()))
 
     def spot(self, reading: Reading, outcome: Outcome) -> None:
         """Tell what somebody measured, and let it be said where they wish."""
         if not isinstance(reading.value, SpotCheck) or not reading.value.values:
             return
         person, check = self._people(reading.device), reading.value
+        if check.record:
+            self._records[reading.device] = (*self._records.get(reading.device, ()), check.record)[-RECORDS:]
         at = spot.taken(check, reading.at)
         outcome.drafts.append(Draft(EventType.VITALS_MEASURED, Lane.EVENT, reading.device, at,
                                     spot.data(check, person)))
@@ -82,7 +95,7 @@ class Health:
     def saved(self) -> bytes:
         """What must be known again after a restart: not the streams, which begin anew in seconds."""
         vitals = msgspec.structs.replace(self._vitals, streams={})
-        return msgspec.msgpack.encode(Saved(vitals, self._batteries))
+        return msgspec.msgpack.encode(Saved(vitals, self._batteries, self._records))
 
     def restore(self, saved: bytes) -> list[msgspec.MsgspecError]:
         """Take up what saved() said; return why it begins anew."""
@@ -91,4 +104,5 @@ class Health:
         except msgspec.MsgspecError as error:
             return [error]
         self._vitals, self._batteries = known.vitals, known.batteries | self._batteries
+        self._records = known.records | self._records
         return []

@@ -1,8 +1,11 @@
 """Sessions of health monitors over a fake peer: clocks, ages, whose measurement it is, and records fetched once."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -183,6 +186,23 @@ def test_every_stored_record_is_fetched_at_first_and_none_twice_over_sessions_an
     assert len(fetch(meter, notes).values) == 2
     assert meter.asked[0] == "01 01"
     assert meter.asked[-1] == "01 03 01 04 00"
+
+
+def test_no_record_comes_twice_though_the_gateway_is_killed_right_after_the_fetch(tmp_path: Path) -> None:
+    for numbers in (["1", "2", "3"], ["1", "2", "3", "4"]):
+        command = [sys.executable, "-m", "tests.drivers.ble.fetcher", str(tmp_path), *numbers]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as gateway:
+            assert gateway.stdout is not None
+            measured = gateway.stdout.readline()
+            gateway.kill()
+        assert measured == f"{len(numbers)}\n"
+
+
+def test_a_record_without_a_date_may_be_another_one_of_that_number() -> None:
+    names = [glucose.measured(glucose.Glucose(number, taken, 5.4)).record
+             for number, taken in ((5, None), (5, NOW), (5, NOW + timedelta(days=1)), (6, NOW))]
+    assert names[0] == ""
+    assert len(set(names)) == 4
 
 
 def test_a_meter_that_sends_more_than_it_was_asked_for_doubles_nothing() -> None:

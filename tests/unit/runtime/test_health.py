@@ -114,3 +114,17 @@ async def test_what_was_judged_goes_in_the_measurements_own_commit(tmp_path: Pat
         await taken(b, pressure(121.0), "meter")
         assert b.store.writes().fsyncs == before + 1
         assert {name: await b.store.detector(name) for name in (HEALTH, ROUTINE)} == b.pipeline.detectors.saved()
+
+
+async def test_a_stored_record_that_comes_again_after_a_crash_is_neither_told_nor_judged_again(tmp_path: Path) -> None:
+    record = SpotCheck(pressure(225.0).values, "7 2026-03-01T08:00:00")
+    for _ in range(2):
+        async with bench(tmp_path, people=PEOPLE) as b:
+            await b.pipeline.restore()
+            await taken(b, record, "meter")
+            assert b.pipeline.alarms() == []
+            assert len(await of(b, EventType.VITALS_MEASURED)) == 1
+    async with bench(tmp_path) as b:
+        await b.pipeline.restore()
+        await taken(b, record, "another")
+        assert len(await of(b, EventType.VITALS_MEASURED)) == 2
