@@ -31,8 +31,6 @@ _GONE = {f"{_DBUS}.Error.ServiceUnknown", f"{_DBUS}.Error.NameHasNoOwner", f"{_D
          f"{_DBUS}.Error.Spawn.ExecFailed", f"{_DBUS}.Error.Spawn.ChildExited"}
 _UNKNOWN = {f"{_DBUS}.Error.{what}" for what in ("UnknownObject", "UnknownMethod", "UnknownInterface")}
 
-Objects = dict[str, dict[str, dict[str, Variant]]]
-
 
 class Refusal(RadioFault):
     """bluetoothd answered a call with an error; `name` is that error's on D-Bus."""
@@ -74,8 +72,7 @@ class BlueZ:
     async def kept(self) -> list[BLEDevice]:
         """Devices that BlueZ holds connected on this adapter, whoever connected them."""
         found = []
-        for path, interfaces in (await self._objects()).items():
-            device = {name: value.value for name, value in interfaces.get(_DEVICE, {}).items()}
+        for path, device in (await self._devices()).items():
             if path.startswith(self._path + "/") and device.get("Connected"):
                 found.append(BLEDevice(device["Address"], device.get("Name"), {"path": path, "props": device}))
         return found
@@ -83,8 +80,7 @@ class BlueZ:
     async def device(self, address: str) -> tuple[str, dict[str, Any]]:
         """Path and properties of a device; no properties where bluetoothd does not know it."""
         path = f"{self._path}/dev_{address.replace(':', '_')}"
-        known = (await self._objects()).get(path, {}).get(_DEVICE, {})
-        return path, {name: value.value for name, value in known.items()}
+        return path, (await self._devices()).get(path, {})
 
     async def unpair(self, path: str) -> None:
         """Remove a device with all that bluetoothd keeps of it: its bond, its list of services."""
@@ -105,10 +101,9 @@ class BlueZ:
         Not a bonded one, whose bond would go with it: BlueZ reads its list anew when the device says that it changed.
         Raises BusUnavailable.
         """
-        path = f"{self._path}/dev_{address.upper().replace(':', '_')}"
-        device = (await self._objects()).get(path, {}).get(_DEVICE)
-        if device is not None and not any(device[bond].value for bond in ("Paired", "Bonded") if bond in device):
-            await self.call(self._path, _ADAPTER, "RemoveDevice", "o", [path])
+        path, known = await self.device(address)
+        if known and not (known.get("Paired") or known.get("Bonded")):
+            await self.unpair(path)
 
     async def _power(self, on: bool) -> None:
         await self.call(self._path, f"{_DBUS}.Properties", "Set", "ssv", [_ADAPTER, "Powered", Variant("b", on)])
@@ -132,9 +127,11 @@ class BlueZ:
                              ) from None
         return bool(on.value)
 
-    async def _objects(self) -> Objects:
-        objects: Objects = (await self.call("/", f"{_DBUS}.ObjectManager", "GetManagedObjects"))[0]
-        return objects
+    async def _devices(self) -> dict[str, dict[str, Any]]:
+        """Properties of every device that bluetoothd knows, by path."""
+        objects = (await self.call("/", f"{_DBUS}.ObjectManager", "GetManagedObjects"))[0]
+        return {path: {name: value.value for name, value in interfaces[_DEVICE].items()}
+                for path, interfaces in objects.items() if _DEVICE in interfaces}
 
     async def call(self, path: str, interface: str, member: str, signature: str = "",
                    body: list[Any] | None = None, limit_s: float = CALL_S) -> list[Any]:
