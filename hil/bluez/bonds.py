@@ -76,7 +76,7 @@ class Bonds:
             address = hci.Address(name)
             path = self._adapter.know(address)
             self._adapter.kept.add(path)
-            self._mark(path, True)
+            self._mark(path)
 
     async def pair(self, path: str, link: Connection, caller: str) -> None:
         """Pair over a link. Raises BlueZError."""
@@ -106,8 +106,7 @@ class Bonds:
 
     async def cancel(self, message: Message) -> None:
         """Device1.CancelPairing."""
-        if self._tree.get(str(message.path), DEVICE, "Bonded"):
-            await self._store.delete(str(self._adapter.addresses[str(message.path)]))
+        await self.forget(str(message.path))
         if message.path not in self._under_way:
             raise BlueZError("org.bluez.Error.DoesNotExist", "Does Not Exist")
         self._under_way[str(message.path)][1].cancel()
@@ -142,7 +141,7 @@ class Bonds:
             raise BlueZError("org.bluez.Error.Failed", "Not connected") from error
 
     async def forget(self, path: str) -> None:
-        """Drop a bond, if there is one."""
+        """Drop a bond's keys, if there is one."""
         if self._tree.get(path, DEVICE, "Bonded"):
             await self._store.delete(str(self._adapter.addresses[path]))
 
@@ -150,10 +149,10 @@ class Bonds:
         self._delegate = _Delegate(self._agents, agent, path, intended)
         await self._host.pair(link)
         self._adapter.kept.add(path)
-        self._mark(path, True)
+        self._mark(path)
 
-    def _mark(self, path: str, bonded: bool) -> None:
-        self._tree.set(path, DEVICE, {"Paired": Variant("b", bonded), "Bonded": Variant("b", bonded)})
+    def _mark(self, path: str) -> None:
+        self._tree.set(path, DEVICE, {"Paired": Variant("b", True), "Bonded": Variant("b", True)})
 
     def _configuration(self, link: Connection) -> PairingConfig:
         path = self._adapter.path_of(address_of(link.peer_address))

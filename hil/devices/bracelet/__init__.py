@@ -7,6 +7,7 @@ The modules, from the wrist to the air:
     wearer.py      the wearer: plays motions one after the other at 52 Hz
     pmd.py         Polar Measurement Data, from the sensor's side
     verity.py      the device: advertising, heart rate, battery, measurement stream
+    control.py     what a scenario may do with bracelet, wearer and BlueZ
     __main__.py    the bench process
     bonded.py      another bracelet, which tells its battery only to whom it is bonded with
 

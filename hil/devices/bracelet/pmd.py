@@ -18,7 +18,6 @@ ACC = 0x02
 FEATURES = bytes([0x0F, 1 << ACC, 0x00])  # reading the control point tells which measurements there are
 FACTOR_G = 1 / 4096  # of one raw unit: 16 bit over +-8 g
 COMPRESSED_TYPE_0 = 0x80  # raw units; the factor leads to g
-HEADER_SIZE = 10
 
 _GET_SETTINGS, _START, _STOP = 1, 2, 3
 _OK, _BAD_OP, _BAD_TYPE, _BAD_LENGTH, _BAD_PARAMETER, _ALREADY, _BAD_RESOLUTION, _BAD_RATE, _BAD_RANGE = (
