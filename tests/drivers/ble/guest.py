@@ -15,7 +15,7 @@ from hil.bluez.private_bus import VARIABLE, private_bus
 from hil.devices.bracelet.verity import verity
 from hil.devices.bracelet.wearer import Wearer
 from hil.uml.bluetoothd import Bluetoothd, Chip, bluetoothd, missing
-from tests.drivers.ble.kit import Radio, ended, environment, running
+from tests.drivers.ble.kit import Radio, ended, environment, running, until
 
 NEEDS_GUEST = pytest.mark.skipif(missing() is not None, reason=missing() or "")
 
@@ -36,8 +36,6 @@ async def l3() -> AsyncIterator[RealRadio]:
         with environment(VARIABLE, bus_address):
             async with verity(air, Wearer()) as bracelet, bluetoothd(air) as (daemon, chip):  # noqa: SIM117 - as it is read
                 async with running(BleBus("hci0", "bluez", time.monotonic, drivers=lambda: [DRIVER])) as bus:
-                    async with asyncio.timeout(30):
-                        while bus.health()["state"] != "up":
-                            await asyncio.sleep(0.05)
+                    await until(lambda: bus.health()["state"] == "up", 30.0)
                     yield RealRadio(bus, bracelet, None, bus_address, daemon, chip)
     await ended(before)

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -150,6 +151,26 @@ async def ended(before: set[asyncio.Task[object]]) -> None:
         await asyncio.sleep(0.01)
 
 
+async def until(condition: Callable[[], object], limit_s: float = 15.0) -> None:
+    """Wait until something holds. Raises TimeoutError."""
+    async with asyncio.timeout(limit_s):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def stop(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancel tasks and see their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def recovery(radio: Radio) -> dict[str, int]:
+    """How often each rung was climbed."""
+    counts: dict[str, int] = radio.bus.health()["recovery"]
+    return counts
+
+
 class BraceletWorld:
     """BleWorld of the conformance checks, over a real bus."""
 
@@ -180,3 +201,20 @@ async def session(radio: Radio, link: FakeLink) -> BaseException | None:
     except SpiError as error:
         return error
     return None
+
+
+@asynccontextmanager
+async def awaited(radio: Radio) -> AsyncIterator[FakeLink]:
+    """Somebody waits for the bracelet, session after session."""
+    link = FakeLink()
+
+    async def live() -> None:
+        while True:
+            await session(radio, link)
+            await asyncio.sleep(0.1)
+
+    task = asyncio.ensure_future(live())
+    try:
+        yield link
+    finally:
+        await stop(task)

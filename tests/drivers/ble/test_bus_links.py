@@ -17,7 +17,7 @@ from hil.bluez.air import Air
 from hil.bluez.controller import central, peripheral
 from hil.bluez.private_bus import VARIABLE, private_bus
 from hil.bluez.service import FakeBlueZ, fake_bluez
-from tests.drivers.ble.kit import BATTERY, NEEDS_DBUS, ended, environment, running
+from tests.drivers.ble.kit import BATTERY, NEEDS_DBUS, ended, environment, running, until
 
 pytestmark = NEEDS_DBUS
 
@@ -86,12 +86,6 @@ async def living(world: Home, **devices: Addressed) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition, limit_s: float = 15.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_an_urgent_device_gets_the_link_of_one_that_is_not_and_that_one_waits() -> None:

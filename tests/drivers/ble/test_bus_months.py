@@ -14,34 +14,17 @@ from drivers.devices.bthome_sensor import SHELLY_BUTTON
 from gateway.model.reading import Button, Press
 from hil.bluez.adapter import Adapter
 from hil.devices.bracelet.verity import ADDRESS
-from tests.drivers.ble.kit import NEEDS_DBUS, FakeLink, Radio, l2, session
+from tests.drivers.ble.kit import NEEDS_DBUS, FakeLink, Radio, awaited, l2, until
 
 pytestmark = NEEDS_DBUS
-
-
-async def until(condition, limit_s: float = 20.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
 async def living(radio: Radio) -> AsyncIterator[FakeLink]:
     """Sessions of the bracelet, one after another; the first one is up."""
-    link = FakeLink()
-
-    async def live() -> None:
-        while True:
-            await session(radio, link)
-            await asyncio.sleep(0.05)
-
-    task = asyncio.ensure_future(live())
-    try:
+    async with awaited(radio) as link:
         await asyncio.wait_for(link.is_ready.wait(), 20)
         yield link
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def stranger(number: int) -> Report:

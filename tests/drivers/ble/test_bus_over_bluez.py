@@ -28,8 +28,10 @@ from tests.drivers.ble.kit import (
     keep,
     l2,
     quick_ladder,
+    recovery,
     running,
     session,
+    until,
 )
 
 pytestmark = NEEDS_DBUS
@@ -54,16 +56,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-async def until(condition, limit_s: float = 15.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-def recovery(radio: Radio) -> dict[str, int]:
-    return radio.bus.health()["recovery"]
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from hil.bluez.air import Air
 from hil.bluez.hci_server import hci_server
 from hil.devices.bracelet.verity import ADDRESS, verity
 from hil.devices.bracelet.wearer import Wearer
-from tests.drivers.ble.kit import SETTINGS, FakeLink, Radio, ended, environment, l1, running, session
+from tests.drivers.ble.kit import SETTINGS, FakeLink, Radio, ended, environment, l1, running, session, stop
 
 
 async def ready(radio: Radio) -> tuple[FakeLink, "asyncio.Task[BaseException | None]"]:
@@ -23,12 +23,6 @@ async def ready(radio: Radio) -> tuple[FakeLink, "asyncio.Task[BaseException | N
             assert not task.done(), task.result()
             await asyncio.sleep(0.02)
     return link, task
-
-
-async def stop(*tasks: "asyncio.Task[BaseException | None]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_the_whole_stream_arrives() -> None:

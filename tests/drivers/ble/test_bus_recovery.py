@@ -21,13 +21,14 @@ from hil.devices.bracelet.bonded import NOTHING, bonded
 from hil.devices.bracelet.verity import ADDRESS
 from tests.drivers.ble.kit import (
     NEEDS_DBUS,
-    FakeLink,
     Radio,
+    awaited,
     environment,
     l2,
     quick_ladder,
+    recovery,
     running,
-    session,
+    until,
 )
 
 pytestmark = NEEDS_DBUS
@@ -72,34 +73,6 @@ async def systemd_of(radio: Radio) -> AsyncIterator[Systemd]:
         bus.disconnect()
         with suppress(OSError, EOFError):
             await bus.wait_for_disconnect()
-
-
-async def until(condition, limit_s: float = 20.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
-def recovery(radio: Radio) -> dict[str, int]:
-    return radio.bus.health()["recovery"]
-
-
-@asynccontextmanager
-async def awaited(radio: Radio) -> AsyncIterator[FakeLink]:
-    """Somebody waits for the bracelet, session after session."""
-    link = FakeLink()
-
-    async def live() -> None:
-        while True:
-            await session(radio, link)
-            await asyncio.sleep(0.1)
-
-    task = asyncio.ensure_future(live())
-    try:
-        yield link
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from gateway.model.reading import Press
 from gateway.spi import LinkLost
 from hil.devices.beacon import ADDRESS, beacon
 from tests.drivers.ble.guest import NEEDS_GUEST, RealRadio, l3
-from tests.drivers.ble.kit import FakeLink, session
+from tests.drivers.ble.kit import FakeLink, session, stop
 
 pytestmark = [NEEDS_GUEST, pytest.mark.timeout(170)]
 
@@ -28,11 +28,6 @@ async def up(radio: RealRadio, limit_s: float = 30.0) -> tuple[FakeLink, "asynci
             if link.is_ready.is_set():
                 return link, task
             await asyncio.sleep(0.2)
-
-
-async def stop(task: "asyncio.Task[BaseException | None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_52_samples_a_second_arrive_and_none_is_lost() -> None:

@@ -18,7 +18,7 @@ from hil.bluez.controller import central
 from hil.bluez.private_bus import VARIABLE, private_bus
 from hil.bluez.service import FakeBlueZ, fake_bluez
 from hil.devices.bracelet.bonded import ADDRESS, BATTERY_PERCENT, COMPARES, DISPLAY, NOTHING, Bonded, bonded
-from tests.drivers.ble.kit import BATTERY, NEEDS_DBUS, ended, environment, running
+from tests.drivers.ble.kit import BATTERY, NEEDS_DBUS, ended, environment, running, until
 
 pytestmark = NEEDS_DBUS
 
@@ -89,12 +89,6 @@ async def pair(w: World, *answers, address: str = ADDRESS, seconds: float = 60.0
 async def battery(w: World) -> int:
     async with w.bus.open("band", SETTINGS) as peer:
         return (await peer.read(BATTERY))[0]
-
-
-async def until(condition, limit_s: float = 15.0) -> None:
-    async with asyncio.timeout(limit_s):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_a_passkey_typed_by_the_technician_bonds_the_device() -> None:

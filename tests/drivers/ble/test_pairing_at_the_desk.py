@@ -16,8 +16,8 @@ from gateway.app import pairing
 from gateway.ops.control import ControlServer, Refused
 from gateway.spi import Addressed, Advertiser
 from hil.devices.bracelet.bonded import ADDRESS, BATTERY_PERCENT
-from tests.drivers.ble.kit import NEEDS_DBUS
-from tests.drivers.ble.test_pairing import World, battery, until, world
+from tests.drivers.ble.kit import NEEDS_DBUS, until
+from tests.drivers.ble.test_pairing import World, battery, world
 
 DEVICES = {"band": SimpleNamespace(settings=Addressed(address=ADDRESS)),
            "tag": SimpleNamespace(settings=Advertiser(address=ADDRESS)),

@@ -14,8 +14,8 @@ from hil.bluez.private_bus import VARIABLE, private_bus
 from hil.devices.bracelet.bonded import BATTERY_PERCENT, COMPARES, DISPLAY, NOTHING, bonded
 from hil.uml.bluetoothd import bluetoothd
 from tests.drivers.ble.guest import NEEDS_GUEST
-from tests.drivers.ble.kit import ended, environment, running
-from tests.drivers.ble.test_pairing import CURE, World, battery, pair, until
+from tests.drivers.ble.kit import ended, environment, running, until
+from tests.drivers.ble.test_pairing import CURE, World, battery, pair
 
 pytestmark = [NEEDS_GUEST, pytest.mark.timeout(170)]
 
