@@ -11,6 +11,8 @@ from typing import Any
 
 from bumble import hci, ll
 from bumble.controller import Controller
+from bumble.core import UUID, AdvertisingData
+from bumble.data_types import CompleteListOf16BitServiceUUIDs, CompleteLocalName, Flags
 from bumble.device import Device, DeviceConfiguration
 from bumble.gatt import Service
 from bumble.host import Host
@@ -89,6 +91,18 @@ async def central(air: Air, slots: int = 7) -> Device:
                     host=Host(radio, radio))
     await device.power_on()
     return device
+
+
+def offering(*services: str) -> bytes:
+    """Advertising data of an LE device that lists its services, 16-bit UUIDs in hex."""
+    return bytes(AdvertisingData([
+        Flags(AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED),
+        CompleteListOf16BitServiceUUIDs([UUID(service) for service in services])]))
+
+
+def named(name: str) -> bytes:
+    """A scan response that tells the name."""
+    return bytes(AdvertisingData([CompleteLocalName(name)]))
 
 
 async def peripheral(air: Air, name: str, address: str, interval_ms: int, services: list[Service],

@@ -9,13 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from bumble.att import Attribute
-from bumble.core import UUID, AdvertisingData
-from bumble.data_types import CompleteListOf16BitServiceUUIDs, CompleteLocalName, Flags
 from bumble.device import Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
 from hil.bluez.air import Air
-from hil.bluez.controller import Radio, peripheral
+from hil.bluez.controller import Radio, named, offering, peripheral
 
 ADDRESS = "C0:FF:00:00:18:10"
 _ADVERTISING_MS = 100
@@ -49,13 +47,10 @@ class Cuff:
             CharacteristicValue(read=lambda _link: date_time(self.clock) + bytes(3), write=self._set))
         battery: Characteristic[Any] = Characteristic(
             "2A19", _P.READ | _P.NOTIFY, _READ, CharacteristicValue(read=lambda _link: bytes([80])))
-        advertising = bytes(AdvertisingData([
-            Flags(AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED),
-            CompleteListOf16BitServiceUUIDs([UUID("1810")])]))
         services = [Service("1810", [self._pressure]), Service("1805", [clock]), Service("180F", [battery])]
         self.air.away.add(self.address)
         self._device, self._radio = await peripheral(self.air, "Cuff", self.address, _ADVERTISING_MS, services,
-                                                     advertising, bytes(AdvertisingData([CompleteLocalName("Cuff")])))
+                                                     offering("1810"), named("Cuff"))
 
     async def power_off(self) -> None:
         await self._device.power_off()

@@ -3,14 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from bumble.core import UUID, AdvertisingData
-from bumble.data_types import CompleteListOf16BitServiceUUIDs, CompleteLocalName, Flags
 from bumble.device import Device
 from bumble.gatt import Characteristic, Service
 from bumble.pairing import PairingConfig, PairingDelegate
 
 from hil.bluez.air import Air
-from hil.bluez.controller import Radio, peripheral
+from hil.bluez.controller import Radio, named, offering, peripheral
 
 ADDRESS = "C0:00:00:00:00:B0"
 BATTERY_PERCENT = 83
@@ -69,12 +67,9 @@ class Bonded:
     async def power_on(self) -> None:
         protected = Characteristic.READ_REQUIRES_ENCRYPTION
         battery = Characteristic("2A19", Characteristic.Properties.READ, protected, bytes([BATTERY_PERCENT]))
-        advertising = bytes(AdvertisingData([
-            Flags(AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED),
-            CompleteListOf16BitServiceUUIDs([UUID("180F")])]))
         self._device, self._radio = await peripheral(
-            self.air, "bonded", self.address, _ADVERTISING_MS, [Service("180F", [battery])], advertising,
-            bytes(AdvertisingData([CompleteLocalName("Bonded band")])))
+            self.air, "bonded", self.address, _ADVERTISING_MS, [Service("180F", [battery])],
+            offering("180F"), named("Bonded band"))
         mitm = self.display.io_capability is not NOTHING
         self._device.pairing_config_factory = lambda _link: PairingConfig(mitm=mitm, delegate=self.display)
 

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from bumble import core
 from bumble.att import Attribute
-from bumble.core import UUID, AdvertisingData
-from bumble.data_types import CompleteListOf16BitServiceUUIDs, CompleteLocalName, Flags
 from bumble.device import Connection, Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
 from hil.bluez.air import Air
-from hil.bluez.controller import Radio, peripheral
+from hil.bluez.controller import Radio, named, offering, peripheral
 from hil.devices.bracelet import pmd
 from hil.devices.bracelet.motion import RATE_HZ, Samples
 from hil.devices.bracelet.wearer import Wearer
@@ -95,13 +93,10 @@ class Verity:
 
     async def power_on(self) -> None:
         name = name_of(self.address)
-        advertising = bytes(AdvertisingData([
-            Flags(AdvertisingData.Flags.LE_GENERAL_DISCOVERABLE_MODE | AdvertisingData.Flags.BR_EDR_NOT_SUPPORTED),
-            CompleteListOf16BitServiceUUIDs([UUID("180D"), UUID("FEEE")])]))
         services = [Service("180D", [self._rate]), Service("180F", [self._battery]),
                     Service(pmd.SERVICE, [self._control, self._data])]
         self._device, self._radio = await peripheral(self.air, name, self.address, _ADVERTISING_MS, services,
-                                                     advertising, bytes(AdvertisingData([CompleteLocalName(name)])))
+                                                     offering("180D", "FEEE"), named(name))
         self._device.on("connection", self._linked)
 
     async def run(self) -> None:
